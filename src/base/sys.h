@@ -1,0 +1,50 @@
+/* The one seam to the machine: clocks, random, environment, files. Tests replace entries to fail,
+ * record or cut. */
+#ifndef PL_BASE_SYS_H
+#define PL_BASE_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* Entries behave as the system call of that name (-1 and errno), restarted after EINTR. */
+struct pl_sys {
+    int64_t (*wall_ms)(void); /* Unix time */
+    int64_t (*mono_ns)(void);
+    bool (*random)(void *buf, size_t n);
+    const char *(*env)(const char *name); /* NULL: unset or empty */
+
+    int (*open)(int dir, const char *path, int flags, mode_t mode); /* O_CLOEXEC is added */
+    int (*close)(int fd);
+    ssize_t (*read)(int fd, void *buf, size_t n);
+    ssize_t (*write)(int fd, const void *buf, size_t n);
+    ssize_t (*pread)(int fd, void *buf, size_t n, off_t offset);
+    ssize_t (*pwrite)(int fd, const void *buf, size_t n, off_t offset);
+    int (*fsync)(int fd);
+    int (*fdatasync)(int fd);
+    int (*ftruncate)(int fd, off_t size);
+    int (*fallocate)(int fd, off_t size); /* from 0; EOPNOTSUPP where the file system cannot */
+    int (*sync_range)(int fd, off_t offset, off_t n); /* starts writing back, does not wait */
+    int (*stat)(int dir, const char *path, struct stat *st, int flags);
+    int (*fstat)(int fd, struct stat *st);
+    int (*mkdir)(int dir, const char *path, mode_t mode);
+    int (*rename)(int old_dir, const char *old_path, int new_dir, const char *new_path,
+                  unsigned flags);
+    int (*link)(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
+    int (*unlink)(int dir, const char *path, int flags);
+};
+extern struct pl_sys pl_sys;
+
+/* All n bytes or an error: false with errno (0 for an early end of file). */
+bool pl_sys_read_full(int fd, void *buf, size_t n, uint64_t offset);
+bool pl_sys_write_full(int fd, const void *buf, size_t n, uint64_t offset);
+/* Reads a whole small file; NULL with errno, EFBIG beyond max. The result is NUL-terminated,
+ * pl_free. */
+char *pl_sys_read_file(const char *path, size_t max, size_t *len);
+
+/* Counts forks: a handle remembers the count at its making and compares. */
+unsigned pl_fork_count(void);
+
+#endif
