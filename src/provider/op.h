@@ -1,0 +1,199 @@
+/* One operation: the smallest single exchange with a store. This file is the one list of them.
+ *
+ * A caller fills kind, names and `in`, submits, and owns the op again when `done` runs - exactly
+ * once, also after a cancel, on any thread. Everything `in` points to is borrowed until then. What
+ * `out` points to lives in `arena`. */
+#ifndef PL_PROVIDER_OP_H
+#define PL_PROVIDER_OP_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+
+enum pl_op_kind {
+    PL_OP_STAT = 1,
+    PL_OP_GET,
+    PL_OP_PUT,
+    PL_OP_DELETE,
+    PL_OP_DELETE_MANY,
+    PL_OP_COPY,
+    PL_OP_LIST,
+    PL_OP_MP_BEGIN,
+    PL_OP_MP_PART,
+    PL_OP_MP_COPY_PART,
+    PL_OP_MP_FINISH,
+    PL_OP_MP_ABORT,
+    PL_OP_MP_LIST, /* the unfinished uploads of a bucket */
+    PL_OP_TAGS_GET,
+    PL_OP_TAGS_SET,
+    PL_OP_BUCKET_CREATE,
+    PL_OP_BUCKET_DELETE,
+    PL_OP_BUCKET_STAT,
+    PL_OP_BUCKET_LIST,
+    PL_OP_PRESIGN,
+    PL_OP_KIND_COUNT
+};
+/* "put", "list", ...: for messages and events. Static. */
+const char *pl_op_name(enum pl_op_kind kind);
+bool pl_op_writes(enum pl_op_kind kind);
+
+struct pail_cancel {
+    atomic_bool fired;
+    int fd; /* an eventfd: wakes whoever waits */
+};
+
+/* Bytes in one direction: memory or a range of a file. Never buffered whole; replayable, so that a
+ * provider may read a source twice (once for its checksum, once to send) and retry it. Source:
+ * exactly `len` bytes. Sink: room for `len` bytes, of which the provider fills the first `done`,
+ * each once. */
+enum pl_body_kind { PL_BODY_NONE = 0, PL_BODY_MEM, PL_BODY_FILE };
+struct pl_body {
+    enum pl_body_kind kind;
+    char *ptr; /* MEM; a source is only read */
+    int fd;    /* FILE: pread or pwrite at `offset`, never the file position */
+    uint64_t offset, len;
+    atomic_uint_fast64_t done; /* bytes moved so far: any thread may look, for progress */
+};
+
+enum pl_range_kind { PL_RANGE_ALL = 0, PL_RANGE_SPAN, PL_RANGE_SUFFIX };
+struct pl_range {
+    enum pl_range_kind kind;
+    uint64_t offset, length; /* SPAN: length >= 1, cut at the end of the object; SUFFIX: the last
+                                `length` bytes */
+};
+
+/* A running checksum of the bytes that a part or range has, in the algorithm of the whole object's
+ * (`enum pl_sum` of codec/checksum.h plus 1; 0: none). Only those that combine: crc64nvme, crc32c,
+ * crc32. */
+struct pl_part_sum {
+    int algorithm;
+    uint64_t value;
+};
+
+struct pl_part {
+    uint32_t number; /* from 1 */
+    const char *etag;
+    uint64_t size;
+    struct pl_part_sum sum;
+};
+
+struct pl_name {
+    const char *key, *version;
+};
+
+struct pl_op {
+    enum pl_op_kind kind;
+    bool may_block; /* the submitting thread may be used until the op is done */
+    const char *bucket, *key, *version;
+    const pail_kv *headers; /* the caller's extra ones */
+    size_t header_count;
+    const char *request_payer;
+    pail_conditions
+        cond; /* stat, get; put, copy, mp_finish (and mp_begin, told early); delete: if_match */
+    const pail_attributes *attr;       /* put, mp_begin; copy: NULL keeps the source's */
+    const pail_encryption *encryption; /* NULL: none */
+    int64_t deadline_ns;               /* monotonic; 0: none */
+
+    union {
+        struct {
+            struct pl_range range;
+            struct pl_body *sink; /* a failed get may have filled some of it */
+        } get;
+        struct {
+            struct pl_body *source;
+            const char *upload_id; /* mp_part */
+            uint32_t number;
+        } put; /* put, mp_part */
+        struct {
+            const struct pl_name *names;
+            size_t count;
+        } delete_many;
+        struct {
+            const char *bucket, *key, *version;
+            pail_conditions cond;
+            const pail_encryption *encryption;
+            uint64_t offset, length; /* mp_copy_part: the span of the source */
+            const char *upload_id;   /* mp_copy_part */
+            uint32_t number;
+        } copy; /* where from: copy, mp_copy_part */
+        struct {
+            const char *prefix, *delimiter, *start_after,
+                *token;   /* each may be NULL; a token excludes start_after */
+            uint32_t max; /* entries; 0: the service's most */
+            bool versions;
+        } list; /* list, mp_list, bucket_list */
+        struct {
+            const char *upload_id;
+            const struct pl_part *parts; /* finish: in order of number */
+            size_t count;
+            uint64_t size; /* finish: of the whole object */
+        } mp;              /* mp_finish, mp_abort */
+        struct {
+            const pail_kv *tags;
+            size_t count;
+        } tags;
+        struct {
+            const char *location; /* NULL: the provider's region */
+        } bucket_create;
+        struct {
+            const char *method;
+            uint32_t expires_s;
+            const char *content_type, *response_content_type, *response_content_disposition;
+        } presign;
+    } in;
+
+    /* Filled by the provider; strings and arrays in `arena`. */
+    struct {
+        pail_info info; /* stat, get, put, copy, mp_finish, tags_get, delete: what is known */
+        uint64_t range_offset; /* get: where the delivered bytes begin in the object */
+        struct pl_part_sum
+            sum; /* get, put, mp_part, mp_copy_part: of the bytes moved, where computed */
+        const char *upload_id; /* mp_begin */
+        const char *etag;      /* mp_part, mp_copy_part */
+        pail_info *items;      /* list, mp_list, bucket_list */
+        size_t item_count;
+        const char *next_token;     /* NULL: the last page */
+        struct pail_error **errors; /* delete_many: one per name, NULL where deleted; NULL: all
+                                       were; owned by the op */
+        size_t error_count;
+        pail_presigned presigned;
+    } out;
+    struct pl_arena arena;
+    pail_code rc;
+    struct pail_error *error;
+
+    void (*done)(struct pl_op *op);
+    void *ctx;          /* the submitter's */
+    void *provider_ctx; /* the provider's, while it has the op */
+    struct pl_op *next; /* of whoever has the op in a list */
+};
+
+/* Frees what `out`, `error` and the arena own and makes the op ready to be filled anew. */
+void pl_op_dispose(struct pl_op *op);
+/* Sets rc, adds operation and names to the error, makes one where there is none, and runs done. */
+void pl_op_complete(struct pl_op *op, pail_code rc);
+
+/* Body helpers for providers that move bytes themselves. false: errno says why (0: the source ended
+ * early). */
+bool pl_body_read(const struct pl_body *source, uint64_t at, void *buf, size_t n);
+bool pl_body_write(struct pl_body *sink, const void *data,
+                   size_t n); /* at sink->done, which moves on */
+
+/* A deep copy as the public API hands it out: pail_info_free. NULL: out of memory. */
+pail_info *pl_info_dup(const pail_info *info);
+/* Copies all fields into the arena. */
+void pl_info_copy(struct pl_arena *arena, pail_info *to, const pail_info *from);
+
+/* The conditions against what is there (info NULL: nothing). PAIL_OK, PAIL_E_PRECONDITION,
+ * PAIL_E_NOT_MODIFIED (reads), PAIL_E_EXISTS (writes with if_none_match "*"), PAIL_E_NOT_FOUND
+ * never. RFC 9110 section 13.2.2. */
+pail_code pl_conditions_check(const pail_conditions *cond, const pail_info *info, bool is_write);
+bool pl_conditions_any(const pail_conditions *cond);
+
+/* Cuts a range to an object of `size` bytes: [*offset, *offset + *length). PAIL_E_BAD_RANGE where
+ * it starts at or past the end; ALL never fails. */
+pail_code pl_range_resolve(const struct pl_range *range, uint64_t size, uint64_t *offset,
+                           uint64_t *length);
+
+#endif
