@@ -14,6 +14,7 @@
 #   servers.sh status              one line per server
 #   servers.sh env     [name...]   print `export` lines: endpoints, credentials
 #                                  (default: of the servers that run)
+#   servers.sh installed NAME      status 0 if it is
 #   servers.sh logs NAME [lines]   the end of a server's log
 #   servers.sh list                the names, and what each is for
 #   servers.sh clean               stop all, delete data, logs and configuration
@@ -183,6 +184,7 @@ main() {
     env)     do_env "$@" ;;
     list)    local n; for n in $SERVERS clients format; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
              printf '%-15s %s\n' default "group: $DEFAULT_SET" all "group: $USED_SET" ;;
+    installed) [ $# -eq 1 ] || die 'installed needs a name'; installed "$1" ;;
     logs)    [ $# -ge 1 ] || die 'logs needs a name'; tail -n "${2:-50}" "$LOGS/$1.log" ;;
     clean)   do_stop; rm -rf "${DATA:?}" "${LOGS:?}" "${CONF:?}" "${RUN:?}" "${SHM_DATA:?}" ;;
     help|-h|--help) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "${BASH_SOURCE[0]}" ;;
