@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/body.h"
 #include "base/error.h"
 
 enum pl_op_kind {
@@ -41,19 +42,6 @@ bool pl_op_writes(enum pl_op_kind kind);
 struct pail_cancel {
     atomic_bool fired;
     int fd; /* an eventfd: wakes whoever waits */
-};
-
-/* Bytes in one direction: memory or a range of a file. Never buffered whole; replayable, so that a
- * provider may read a source twice (once for its checksum, once to send) and retry it. Source:
- * exactly `len` bytes. Sink: room for `len` bytes, of which the provider fills the first `done`,
- * each once. */
-enum pl_body_kind { PL_BODY_NONE = 0, PL_BODY_MEM, PL_BODY_FILE };
-struct pl_body {
-    enum pl_body_kind kind;
-    char *ptr; /* MEM; a source is only read */
-    int fd;    /* FILE: pread or pwrite at `offset`, never the file position */
-    uint64_t offset, len;
-    atomic_uint_fast64_t done; /* bytes moved so far: any thread may look, for progress */
 };
 
 enum pl_range_kind { PL_RANGE_ALL = 0, PL_RANGE_SPAN, PL_RANGE_SUFFIX };
