@@ -1,0 +1,52 @@
+#include "provider/op.h"
+
+void pl_info_copy(struct pl_arena *a, pail_info *to, const pail_info *from)
+{
+    *to = *from;
+    const char **const fields[] = {&to->key,
+                                   &to->etag,
+                                   &to->version,
+                                   &to->content_type,
+                                   &to->content_encoding,
+                                   &to->content_language,
+                                   &to->content_disposition,
+                                   &to->cache_control,
+                                   &to->storage_class,
+                                   &to->checksum,
+                                   &to->upload_id,
+                                   &to->encryption};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        *fields[i] = pl_arena_dup_c(a, *fields[i]);
+    }
+    to->metadata = pl_arena_dup_kv(a, from->metadata, from->metadata_count);
+    to->tags = pl_arena_dup_kv(a, from->tags, from->tag_count);
+}
+
+/* What pail_info_free gets back: the info first, its memory behind it. */
+struct owned_info {
+    pail_info info;
+    struct pl_arena arena;
+};
+
+pail_info *pl_info_dup(const pail_info *info)
+{
+    struct owned_info *o = pl_calloc(1, sizeof *o);
+    if (!o) {
+        return NULL;
+    }
+    pl_info_copy(&o->arena, &o->info, info);
+    if (o->arena.failed) {
+        pail_info_free(&o->info);
+        return NULL;
+    }
+    return &o->info;
+}
+
+PAIL_API void pail_info_free(pail_info *info)
+{
+    struct owned_info *o = (struct owned_info *)(void *)info;
+    if (o) {
+        pl_arena_dispose(&o->arena);
+        pl_free(o);
+    }
+}

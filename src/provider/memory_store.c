@@ -1,0 +1,147 @@
+#include "provider/memory_store.h"
+
+#include "base/sys.h"
+
+static char *serial_text(struct pl_arena *a, uint64_t serial)
+{
+    char digits[16];
+    for (int i = 15; i >= 0; i--, serial >>= 4) {
+        digits[i] = "0123456789abcdef"[serial & 15];
+    }
+    return pl_arena_dup(a, pl_str_n(digits, 16));
+}
+
+static void set_attributes(struct pl_mem_object *o, const pail_attributes *attr)
+{
+    struct pl_arena *a = &o->arena;
+    o->info.content_type = pl_arena_dup_c(a, attr->content_type);
+    o->info.content_encoding = pl_arena_dup_c(a, attr->content_encoding);
+    o->info.content_language = pl_arena_dup_c(a, attr->content_language);
+    o->info.content_disposition = pl_arena_dup_c(a, attr->content_disposition);
+    o->info.cache_control = pl_arena_dup_c(a, attr->cache_control);
+    o->info.metadata = pl_arena_dup_kv(a, attr->metadata, attr->metadata_count);
+    o->info.metadata_count = attr->metadata_count;
+    o->info.tags = pl_arena_dup_kv(a, attr->tags, attr->tag_count);
+    o->info.tag_count = attr->tag_count;
+}
+
+struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_attributes *attr,
+                                        uint64_t serial)
+{
+    struct pl_mem_object *o = pl_calloc(1, sizeof *o);
+    if (!o) {
+        pl_free(data);
+        return NULL;
+    }
+    atomic_init(&o->refs, 1);
+    o->data = data;
+    o->info.size = size;
+    o->info.mtime_ms = pl_sys.wall_ms();
+    o->info.etag = serial_text(&o->arena, serial);
+    o->info.version = o->info.etag;
+    o->info.is_latest = true;
+    if (attr) {
+        set_attributes(o, attr);
+    }
+    if (o->arena.failed) {
+        pl_mem_object_unref(o);
+        return NULL;
+    }
+    return o;
+}
+
+struct pl_mem_object *pl_mem_object_ref(struct pl_mem_object *o)
+{
+    atomic_fetch_add(&o->refs, 1);
+    return o;
+}
+
+void pl_mem_object_unref(struct pl_mem_object *o)
+{
+    if (o && atomic_fetch_sub(&o->refs, 1) == 1) {
+        pl_arena_dispose(&o->arena);
+        pl_free(o->data);
+        pl_free(o);
+    }
+}
+
+struct pl_mem_upload *pl_mem_upload_new(const char *key, const pail_attributes *attr,
+                                        uint64_t serial)
+{
+    static const pail_attributes none;
+    struct pl_mem_upload *u = pl_calloc(1, sizeof *u);
+    if (!u) {
+        return NULL;
+    }
+    u->begun_ms = pl_sys.wall_ms();
+    u->key = pl_strdup(key);
+    u->attributes = pl_mem_object_new(NULL, 0, attr ? attr : &none, serial);
+    u->id = u->attributes ? pl_strdup(u->attributes->info.etag) : NULL;
+    if (!u->key || !u->id) {
+        pl_mem_upload_free(u);
+        return NULL;
+    }
+    return u;
+}
+
+void pl_mem_upload_free(struct pl_mem_upload *u)
+{
+    if (u) {
+        for (size_t i = 0; i < 10000; i++) {
+            pl_mem_object_unref(u->parts[i]);
+        }
+        pl_mem_object_unref(u->attributes);
+        pl_free(u->key);
+        pl_free(u->id);
+        pl_free(u);
+    }
+}
+
+static const struct pl_mem_object *find_part(const struct pl_mem_upload *u,
+                                             const struct pl_part *part)
+{
+    const struct pl_mem_object *o =
+        part->number >= 1 && part->number <= 10000 ? u->parts[part->number - 1] : NULL;
+    return o && part->etag && strcmp(part->etag, o->info.etag) == 0 ? o : NULL;
+}
+
+char *pl_mem_upload_join(const struct pl_mem_upload *u, const struct pl_part *parts, size_t count,
+                         uint64_t *size, pail_code *rc, struct pail_error **err)
+{
+    *size = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct pl_mem_object *o = find_part(u, &parts[i]);
+        if (!o || (i && parts[i].number <= parts[i - 1].number)) {
+            *rc = pl_fail(err, PAIL_E_BAD_ARGUMENT,
+                          "part %u is missing, has another ETag, or stands out of order",
+                          parts[i].number);
+            return NULL;
+        }
+        *size += o->info.size;
+    }
+    char *data = pl_alloc(*size), *at = data;
+    *rc = data ? PAIL_OK
+               : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for an object of %llu bytes",
+                         (unsigned long long)*size);
+    for (size_t i = 0; data && i < count; i++) {
+        const struct pl_mem_object *o = find_part(u, &parts[i]);
+        memcpy(at, o->data, o->info.size);
+        at += o->info.size;
+    }
+    return data;
+}
+
+void pl_mem_bucket_free(struct pl_mem_bucket *b)
+{
+    if (b) {
+        for (size_t i = 0; i < b->objects.count; i++) {
+            pl_mem_object_unref(b->objects.entries[i].value);
+        }
+        for (size_t i = 0; i < b->uploads.count; i++) {
+            pl_mem_upload_free(b->uploads.entries[i].value);
+        }
+        pl_keymap_dispose(&b->objects);
+        pl_keymap_dispose(&b->uploads);
+        pl_free(b);
+    }
+}
