@@ -64,10 +64,11 @@ def load(path):
 
 
 def main(paths):
+    suite = unittest.TestSuite(load(path) for path in paths)
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     result = TapResult(out)
-    unittest.TestSuite(load(path) for path in paths).run(result)
+    suite.run(result)
     out.write(f"1..{result.count}\n")
     out.close()
     return 0 if result.wasSuccessful() else 1
