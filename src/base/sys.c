@@ -1,5 +1,6 @@
 #include "base/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -136,6 +138,20 @@ static int sys_unlink(int dir, const char *path, int flags)
 {
     return unlinkat(dir, path, flags);
 }
+static int sys_lock(int fd, int type, bool wait, off_t at, off_t n)
+{
+    struct flock l = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = at, .l_len = n};
+    return RESTART(fcntl(fd, wait ? F_SETLKW : F_SETLK, &l));
+}
+static int sys_lock_held(int fd, off_t at)
+{
+    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+    return fcntl(fd, F_GETLK, &l) < 0 ? -1 : l.l_type != F_UNLCK;
+}
+static int sys_fstatfs(int fd, struct statfs *st)
+{
+    return RESTART(fstatfs(fd, st));
+}
 
 struct pl_sys pl_sys = {
     .wall_ms = sys_wall_ms,
@@ -159,6 +175,9 @@ struct pl_sys pl_sys = {
     .rename = sys_rename,
     .link = sys_link,
     .unlink = sys_unlink,
+    .lock = sys_lock,
+    .lock_held = sys_lock_held,
+    .fstatfs = sys_fstatfs,
 };
 
 bool pl_sys_read_full(int fd, void *buf, size_t n, uint64_t offset)
@@ -228,6 +247,33 @@ char *pl_sys_read_file(const char *path, size_t max, size_t *len)
     pl_sys.close(fd);
     errno = saved;
     return data;
+}
+
+bool pl_sys_list(int dir, const char *path, bool (*each)(const char *name, void *ctx), void *ctx)
+{
+    int fd = pl_sys.open(dir, path, O_RDONLY | O_DIRECTORY, 0);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        int saved = errno;
+        if (fd >= 0) {
+            pl_sys.close(fd);
+        }
+        errno = saved;
+        return false;
+    }
+    bool more = true;
+    struct dirent *e = NULL;
+    do {
+        errno = 0;
+        e = readdir(d);
+        if (e && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+            more = each(e->d_name, ctx);
+        }
+    } while (e && more);
+    int saved = more ? errno : 0;
+    closedir(d);
+    errno = saved;
+    return more && saved == 0;
 }
 
 static atomic_uint forks;

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+struct statfs;
+
 /* Entries behave as the system call of that name (-1 and errno), restarted after EINTR. */
 struct pl_sys {
     int64_t (*wall_ms)(void); /* Unix time */
@@ -34,6 +36,12 @@ struct pl_sys {
                   unsigned flags);
     int (*link)(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
     int (*unlink)(int dir, const char *path, int flags);
+
+    /* POSIX record lock of this process on n bytes from `at`: F_RDLCK, F_WRLCK or F_UNLCK. Closing
+     * any descriptor of the file drops all of them. */
+    int (*lock)(int fd, int type, bool wait, off_t at, off_t n);
+    int (*lock_held)(int fd, off_t at); /* 1: another process holds a lock there, 0: none does */
+    int (*fstatfs)(int fd, struct statfs *st);
 };
 extern struct pl_sys pl_sys;
 
@@ -43,6 +51,9 @@ bool pl_sys_write_full(int fd, const void *buf, size_t n, uint64_t offset);
 /* Reads a whole small file; NULL with errno, EFBIG beyond max. The result is NUL-terminated,
  * pl_free. */
 char *pl_sys_read_file(const char *path, size_t max, size_t *len);
+/* Calls each(name, ctx) for the entries of a folder but "." and "..", in no order, until it says
+ * false. False with errno (0: each said false). */
+bool pl_sys_list(int dir, const char *path, bool (*each)(const char *name, void *ctx), void *ctx);
 
 /* Counts forks: a handle remembers the count at its making and compares. */
 unsigned pl_fork_count(void);

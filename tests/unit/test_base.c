@@ -3,6 +3,12 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/settings.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void test_buf__refuses_to_grow_past_its_maximum(void)
 {
@@ -103,6 +109,53 @@ static void test_settings__explain_hides_secrets(void)
     pl_settings_dispose(&s);
 }
 
+static bool count_up_to_two(const char *name, void *ctx)
+{
+    (void)name;
+    return ++*(int *)ctx < 2;
+}
+
+static void test_sys__list_names_each_entry_until_told_to_stop(void)
+{
+    char folder[] = "/tmp/pail-list-XXXXXX";
+    REQUIRE(mkdtemp(folder) != NULL);
+    int dir = pl_sys.open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0), seen = 0;
+    CHECK(pl_sys_list(dir, ".", count_up_to_two, &seen) && seen == 0);
+    for (int i = 0; i < 3; i++) {
+        char name[2] = {(char)('a' + i), 0};
+        pl_sys.close(pl_sys.open(dir, name, O_CREAT | O_WRONLY, 0600));
+    }
+    CHECK(!pl_sys_list(dir, ".", count_up_to_two, &seen) && errno == 0);
+    CHECK_INT(seen, 2);
+    CHECK(!pl_sys_list(dir, "missing", count_up_to_two, &seen) && errno == ENOENT);
+    for (int i = 0; i < 3; i++) {
+        char name[2] = {(char)('a' + i), 0};
+        pl_sys.unlink(dir, name, 0);
+    }
+    pl_sys.close(dir);
+    rmdir(folder);
+}
+
+static void test_sys__a_record_lock_is_seen_by_others_and_ends_with_its_process(void)
+{
+    char path[] = "/tmp/pail-lock-XXXXXX", c = 0;
+    int fd = mkstemp(path), ready[2], go[2];
+    REQUIRE(fd >= 0 && pipe(ready) == 0 && pipe(go) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        c = pl_sys.lock(fd, F_WRLCK, true, 7, 1) == 0 ? 'y' : 'n';
+        _exit(write(ready[1], &c, 1) == 1 && read(go[0], &c, 1) == 1 ? 0 : 1);
+    }
+    CHECK(read(ready[0], &c, 1) == 1 && c == 'y');
+    CHECK_INT(pl_sys.lock_held(fd, 7), 1);
+    CHECK_INT(pl_sys.lock_held(fd, 8), 0);
+    CHECK_INT(pl_sys.lock(fd, F_WRLCK, false, 7, 1), -1);
+    CHECK(write(go[1], &c, 1) == 1 && waitpid(child, NULL, 0) == child);
+    CHECK_INT(pl_sys.lock_held(fd, 7), 0);
+    close(fd);
+    unlink(path);
+}
+
 int main(void)
 {
     RUN(test_buf__refuses_to_grow_past_its_maximum);
@@ -114,5 +167,7 @@ int main(void)
     RUN(test_settings__unknown_name_gets_the_nearest);
     RUN(test_settings__aliases_mean_the_same_and_the_first_origin_wins);
     RUN(test_settings__explain_hides_secrets);
+    RUN(test_sys__list_names_each_entry_until_told_to_stop);
+    RUN(test_sys__a_record_lock_is_seen_by_others_and_ends_with_its_process);
     return test_end();
 }
