@@ -3,6 +3,8 @@
 #define PL_BASE_BODY_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Never buffered whole; replayable, so that a source may be read twice (once for its checksum, once
@@ -16,5 +18,10 @@ struct pl_body {
     uint64_t offset, len;
     atomic_uint_fast64_t done; /* bytes moved so far: any thread may look, for progress */
 };
+
+/* false: errno says why (0: the source ended early). */
+bool pl_body_read(const struct pl_body *source, uint64_t at, void *buf, size_t n);
+bool pl_body_write(struct pl_body *sink, const void *data,
+                   size_t n); /* at sink->done, which moves on */
 
 #endif

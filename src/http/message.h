@@ -10,7 +10,7 @@
 struct pl_digest; /* codec/digest.h */
 
 enum {
-    PL_HTTP_HEADERS_MAX = 64,                  /* of one request */
+    PL_HTTP_HEADERS_MAX = 512,                 /* of one message */
     PL_HTTP_HEAD_BYTES_MAX = 64 * 1024,        /* of one answer: beyond it is refused */
     PL_HTTP_BODY_BYTES_MAX = 16 * 1024 * 1024, /* of a buffered 2xx answer, unless told otherwise */
     PL_HTTP_ERROR_BYTES_MAX = 64 * 1024        /* of a buffered other answer; the rest is dropped */
@@ -30,8 +30,8 @@ struct pl_http_request {
     const char *target; /* path?query exactly as on the wire; begins with '/' */
     /* Without Host, Content-Length, User-Agent, Connection and Accept: these are the engine's. Host
      * on the wire is pl_http_host(). Sign that and send no other. */
-    struct pl_header headers[PL_HTTP_HEADERS_MAX];
-    size_t header_count;
+    struct pl_header *headers; /* in the arena */
+    size_t header_count, header_cap;
     /* NULL: none (PUT and POST then say Content-Length: 0). Its `done` counts what was sent. */
     struct pl_body *body;
     struct pl_body text;   /* where a small body of the builder's own is described: body = &text */
@@ -79,12 +79,13 @@ struct pl_http_timing { /* microseconds since the start of the exchange; 0: did 
 };
 
 struct pl_http_response {
-    int status;                                    /* of the final head; 0: none came */
-    struct pl_header headers[PL_HTTP_HEADERS_MAX]; /* views of `head`; more than fit are dropped */
-    size_t header_count;
+    int status;                /* of the final head; 0: none came */
+    struct pl_header *headers; /* views of `head` */
+    size_t header_count, header_cap;
     struct pl_buf head;  /* the bytes of the final head */
     struct pl_buf body;  /* what did not go to a sink */
     uint64_t body_bytes; /* of the body, wherever it went */
+    bool head_done;      /* status and headers are final */
     bool has_length;     /* the answer said how long its body is */
     uint64_t content_length;
 
@@ -93,9 +94,10 @@ struct pl_http_response {
     struct pl_digest *digest; /* updated with each byte that goes to the sink; may be NULL */
 
     enum pl_http_fail fail;
-    int sys_errno;  /* SOURCE, SINK */
-    char why[160];  /* one line in words, where fail is set; never a secret */
-    bool sent_some; /* the server may have seen the request */
+    int sys_errno; /* SOURCE, SINK */
+    char why[160]; /* one line in words, where fail is set; never a secret */
+    int sends; /* how often the server may have seen the request: 0 never, 2 where a kept connection
+                  was found closed and the request went out again on a new one */
     bool reused_connection;
     uint64_t sent_bytes, received_bytes; /* on the wire, heads included */
     struct pl_http_timing timing;
@@ -112,6 +114,10 @@ bool pl_http_content_range(const struct pl_http_response *r, uint64_t *first, ui
                            uint64_t *size);
 /* Makes it ready for another exchange; the buffers' memory is kept. */
 void pl_http_response_clear(struct pl_http_response *r);
+/* Takes one line of a head (with its CRLF) and, where the line ends the head of a final answer,
+ * returns true with status, headers and content_length set. fail is set where it is no HTTP or too
+ * much; earlier heads (1xx) and trailers are passed over. */
+bool pl_http_response_line(struct pl_http_response *r, struct pl_str line);
 void pl_http_response_dispose(struct pl_http_response *r);
 
 #endif

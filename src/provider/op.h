@@ -162,12 +162,6 @@ void pl_op_dispose(struct pl_op *op);
 /* Sets rc, adds operation and names to the error, makes one where there is none, and runs done. */
 void pl_op_complete(struct pl_op *op, pail_code rc);
 
-/* Body helpers for providers that move bytes themselves. false: errno says why (0: the source ended
- * early). */
-bool pl_body_read(const struct pl_body *source, uint64_t at, void *buf, size_t n);
-bool pl_body_write(struct pl_body *sink, const void *data,
-                   size_t n); /* at sink->done, which moves on */
-
 /* A deep copy as the public API hands it out: pail_info_free. NULL: out of memory. */
 pail_info *pl_info_dup(const pail_info *info);
 /* Copies all fields into the arena. */

@@ -1,0 +1,28 @@
+#include "base/body.h"
+
+#include "base/error.h"
+#include "base/sys.h"
+
+bool pl_body_read(const struct pl_body *source, uint64_t at, void *buf, size_t n)
+{
+    if (source->kind == PL_BODY_FILE) {
+        return pl_sys_read_full(source->fd, buf, n, source->offset + at);
+    }
+    memcpy(buf, source->ptr + at, n);
+    return true;
+}
+
+bool pl_body_write(struct pl_body *sink, const void *data, size_t n)
+{
+    uint64_t done = atomic_load_explicit(&sink->done, memory_order_relaxed);
+    PL_ASSERT(done + n <= sink->len);
+    if (sink->kind == PL_BODY_FILE) {
+        if (!pl_sys_write_full(sink->fd, data, n, sink->offset + done)) {
+            return false;
+        }
+    } else if (n) {
+        memcpy(sink->ptr + done, data, n);
+    }
+    atomic_store_explicit(&sink->done, done + n, memory_order_relaxed);
+    return true;
+}
