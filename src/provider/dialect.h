@@ -15,8 +15,9 @@ struct pl_sum_value; /* codec/digest.h */
 struct pl_attempt {
     int number;     /* 1 is the first */
     int64_t now_ms; /* Unix time as the service sees it: ours plus the clock offset learned */
-    /* GET: what to ask for now. The op's own range and if_match at first; after a broken body the
-     * missing tail, pinned by the ETag of what was begun. Ask for these, not for the op's. */
+    /* GET: what this attempt asks for. The op's own range and if_match at first; after a broken
+     * body the missing tail, pinned by the ETag of what was begun. Ask for these, not for the op's.
+     */
     struct pl_range range;
     const char *if_match;
     /* GET: `head` chooses a checksum by setting `sum` (an enum pl_sum of codec/digest.h) on the

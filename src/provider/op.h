@@ -52,7 +52,7 @@ struct pl_range {
 };
 
 /* A running checksum of the bytes that a part or range has, in the algorithm of the whole object's
- * (`enum pl_sum` of codec/checksum.h plus 1; 0: none). Only those that combine: crc64nvme, crc32c,
+ * (`enum pl_sum` of codec/digest.h). Only those that combine: crc64nvme, crc32c,
  * crc32. */
 struct pl_part_sum {
     int algorithm;
