@@ -37,15 +37,18 @@ static struct civil civil_of(int64_t ms)
                       .ms = (int)(rest % 1000)};
     int64_t unix_day = day + first / 86400000;
     c.weekday = (int)(((unix_day % 7) + 7) % 7);
-    c.year = (int)(day / 366);
-    while (days_of(c.year + 1, 1, 1) <= unix_day) {
-        c.year++;
+    /* The reverse of days_of: eras of 400 years, years from March. */
+    int64_t of_era = (unix_day + 719468) % 146097, era = (unix_day + 719468) / 146097;
+    if (of_era < 0) {
+        of_era += 146097;
+        era--;
     }
-    c.month = 1;
-    while (c.month < 12 && days_of(c.year, c.month + 1, 1) <= unix_day) {
-        c.month++;
-    }
-    c.day = (int)(unix_day - days_of(c.year, c.month, 1)) + 1;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * of_year + 2) / 153; /* 0 is March */
+    c.day = (int)(of_year - (153 * month + 2) / 5) + 1;
+    c.month = (int)(month < 10 ? month + 3 : month - 9);
+    c.year = (int)(era * 400 + year) + (c.month <= 2);
     return c;
 }
 
