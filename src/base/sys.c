@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/statfs.h>
 #include <time.h>
@@ -35,6 +36,11 @@ static int64_t sys_mono_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int64_t sys_wait_ms(int64_t ms)
+{
+    return ms;
 }
 
 static bool sys_random(void *buf, size_t n)
@@ -156,6 +162,7 @@ static int sys_fstatfs(int fd, struct statfs *st)
 struct pl_sys pl_sys = {
     .wall_ms = sys_wall_ms,
     .mono_ns = sys_mono_ns,
+    .wait_ms = sys_wait_ms,
     .random = sys_random,
     .env = sys_env,
     .open = sys_open,

@@ -15,6 +15,9 @@ struct statfs;
 struct pl_sys {
     int64_t (*wall_ms)(void); /* Unix time */
     int64_t (*mono_ns)(void);
+    /* Asked by a loop that waits only for a moment `ms` away: how long to really wait. A clock of
+     * tests moves on by ms and answers 0. */
+    int64_t (*wait_ms)(int64_t ms);
     bool (*random)(void *buf, size_t n);
     const char *(*env)(const char *name); /* NULL: unset or empty */
 
