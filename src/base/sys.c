@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/statfs.h>
 #include <time.h>

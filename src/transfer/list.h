@@ -1,0 +1,43 @@
+/* Listings, page by page, with the next page under way while one is read. */
+#ifndef PL_TRANSFER_LIST_H
+#define PL_TRANSFER_LIST_H
+
+#include "transfer/queue.h"
+#include "provider/provider.h"
+
+/* One page and the request that brings it. */
+struct pl_page {
+    struct pl_op op;
+    struct pl_list *list;
+    bool under_way;
+};
+
+struct pl_list {
+    struct pl_provider *provider;
+    struct pl_queue queue;
+    enum pl_op_kind kind;                                      /* list, mp_list, bucket_list */
+    char *bucket, *prefix, *delimiter, *start_after, *pattern; /* owned; NULL: unset */
+    bool versions;
+    uint32_t page_size;
+    const struct pail_cancel *cancel;
+    uint32_t deadline_ms; /* for each page */
+    pail_kv *headers;     /* in arena */
+    size_t header_count;
+    char *request_payer;
+    struct pl_arena arena;
+    bool read_ahead;
+
+    struct pl_page *page, *ahead; /* NULL: none */
+    size_t at;                    /* in page */
+    bool begun;
+    pail_code rc; /* sticky after an error */
+};
+
+/* Set provider, kind and the fields down to request_payer first (the queue is made here). */
+void pl_list_init(struct pl_list *l);
+/* The next entry: PAIL_OK, PAIL_DONE, or an error. *item is valid until the next call. */
+PAIL_MUST pail_code pl_list_next(struct pl_list *l, const pail_info **item,
+                                 struct pail_error **err);
+void pl_list_dispose(struct pl_list *l);
+
+#endif

@@ -1,0 +1,102 @@
+#include "transfer/queue.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "base/sys.h"
+
+void pl_queue_init(struct pl_queue *q)
+{
+    *q = (struct pl_queue){.fd = -1};
+    pthread_mutex_init(&q->lock, NULL);
+}
+
+void pl_queue_dispose(struct pl_queue *q)
+{
+    if (q->fd >= 0) {
+        pl_sys.close(q->fd);
+        q->fd = -1;
+    }
+    pthread_mutex_destroy(&q->lock);
+}
+
+bool pl_queue_open_fd(struct pl_queue *q)
+{
+    if (q->fd < 0) {
+        q->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    return q->fd >= 0;
+}
+
+void pl_queue_push(struct pl_queue *q, struct pl_op *op)
+{
+    op->next = NULL;
+    pthread_mutex_lock(&q->lock);
+    if (q->tail) {
+        q->tail->next = op;
+    } else {
+        q->head = op;
+    }
+    q->tail = op;
+    /* Under the lock: the dispatcher may free the queue as soon as it has this op. */
+    if (q->waiting || q->always_signal) {
+        uint64_t one = 1;
+        (void)!pl_sys.write(q->fd, &one, sizeof one);
+    }
+    pthread_mutex_unlock(&q->lock);
+}
+
+void pl_queue_kick(struct pl_queue *q)
+{
+    uint64_t one = 1;
+    (void)!pl_sys.write(q->fd, &one, sizeof one);
+}
+
+static void drain(struct pl_queue *q)
+{
+    uint64_t count;
+    if (q->fd >= 0) {
+        (void)!pl_sys.read(q->fd, &count, sizeof count);
+    }
+}
+
+struct pl_op *pl_queue_pop(struct pl_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    struct pl_op *op = q->head;
+    if (op) {
+        q->head = op->next;
+        q->tail = q->head ? q->tail : NULL;
+    }
+    if (!q->head && q->always_signal) {
+        drain(q);
+    }
+    pthread_mutex_unlock(&q->lock);
+    return op;
+}
+
+void pl_queue_wait(struct pl_queue *q, const struct pail_cancel *cancel, int timeout_ms)
+{
+    if (!pl_queue_open_fd(q)) {
+        /* Out of descriptors: look again shortly rather than fail a transfer that is under way. */
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        return;
+    }
+    pthread_mutex_lock(&q->lock);
+    bool empty = !q->head;
+    q->waiting = empty;
+    pthread_mutex_unlock(&q->lock);
+    if (!empty) {
+        return;
+    }
+    struct pollfd fds[2] = {{.fd = q->fd, .events = POLLIN},
+                            {.fd = cancel ? cancel->fd : -1, .events = POLLIN}};
+    (void)poll(fds, 2, timeout_ms);
+    pthread_mutex_lock(&q->lock);
+    q->waiting = false;
+    if (!q->always_signal) {
+        drain(q);
+    }
+    pthread_mutex_unlock(&q->lock);
+}

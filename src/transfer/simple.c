@@ -1,0 +1,151 @@
+#include "transfer/simple.h"
+
+static void simple_start(struct pl_task *t)
+{
+    pl_task_submit(t, ((struct pl_simple *)t)->op);
+}
+
+static void simple_done(struct pl_task *t, struct pl_task_op *o)
+{
+    struct pl_simple *s = (struct pl_simple *)t;
+    if (o->op.rc) {
+        pl_task_fail_op(t, o);
+        return;
+    }
+    if (t->failing) { /* too late to stop it */
+        t->error->maybe_applied = !t->error->is_static && pl_op_writes(o->op.kind);
+        return;
+    }
+    if (s->wants_info) {
+        o->op.out.info.key = o->op.out.info.key ? o->op.out.info.key : o->op.key;
+        t->info = pl_info_dup(&o->op.out.info);
+    }
+    if (s->wants_info && !t->info) {
+        pl_task_fail(t, PAIL_E_NO_MEMORY, NULL);
+    } else {
+        pl_task_finish(t);
+    }
+}
+
+static void simple_dispose(struct pl_task *t)
+{
+    struct pl_simple *s = (struct pl_simple *)t;
+    pl_task_op_free(s->op);
+    s->op = NULL;
+}
+
+static const struct pl_task_ops simple_ops = {simple_start, simple_done, NULL, simple_dispose};
+
+struct pl_op *pl_simple_init(struct pl_simple *s, enum pl_op_kind kind, const char *bucket,
+                             const char *key)
+{
+    s->task.ops = &simple_ops;
+    s->task.total = -1;
+    s->task.may_block = true;
+    s->op = pl_task_op_new(&s->task, kind, bucket, key);
+    return s->op ? &s->op->op : NULL;
+}
+
+/* ---- many deletes ---- */
+
+enum { ONE_BY_ONE_WINDOW = 16 };
+
+static void submit_batch(struct pl_delete_many *d)
+{
+    size_t n = d->count - d->at < d->batch ? d->count - d->at : d->batch;
+    struct pl_task_op *o = pl_task_op_new(&d->task, PL_OP_DELETE_MANY, d->bucket, NULL);
+    if (o) {
+        o->index = d->at;
+        o->op.in.delete_many.names = d->names + d->at;
+        o->op.in.delete_many.count = n;
+        d->at += n;
+        pl_task_submit(&d->task, o);
+    }
+}
+
+static void submit_single(struct pl_delete_many *d)
+{
+    const struct pl_name *name = &d->names[d->at];
+    struct pl_task_op *o = pl_task_op_new(&d->task, PL_OP_DELETE, d->bucket, name->key);
+    if (o) {
+        o->index = d->at++;
+        o->op.version = name->version;
+        pl_task_submit(&d->task, o);
+    }
+}
+
+static void many_pump(struct pl_delete_many *d)
+{
+    unsigned window = d->one_by_one ? ONE_BY_ONE_WINDOW : 1;
+    while (!d->task.failing && d->at < d->count && d->task.in_flight < window) {
+        if (d->one_by_one) {
+            submit_single(d);
+        } else {
+            submit_batch(d);
+        }
+    }
+    if (!d->task.failing && !d->task.in_flight && d->at == d->count) {
+        d->task.rc = d->first;
+        d->task.error = d->first_error;
+        d->first_error = NULL;
+        pl_task_finish(&d->task);
+    }
+}
+
+static void tell(struct pl_delete_many *d, size_t i, struct pail_error *e)
+{
+    pl_error_context(e, "delete", d->bucket, d->names[i].key);
+    if (e && !d->first) {
+        d->first = e->code;
+        d->first_error = pl_error_dup(e);
+    }
+    if (d->each) {
+        d->each(d->names[i].key, e, d->each_ctx);
+    }
+}
+
+static void many_start(struct pl_task *t)
+{
+    struct pl_delete_many *d = (struct pl_delete_many *)t;
+    struct pl_caps caps = {0};
+    t->provider->ops->caps(t->provider, &caps);
+    d->batch =
+        caps.limit[PAIL_LIMIT_DELETE_MANY] < 1 ? 1 : (size_t)caps.limit[PAIL_LIMIT_DELETE_MANY];
+    d->one_by_one = caps.ability[PAIL_CAN_DELETE_MANY] != PAIL_NATIVE;
+    many_pump(d);
+}
+
+static void many_done(struct pl_task *t, struct pl_task_op *o)
+{
+    struct pl_delete_many *d = (struct pl_delete_many *)t;
+    size_t n = o->op.kind == PL_OP_DELETE_MANY ? o->op.in.delete_many.count : 1;
+    if (o->op.kind == PL_OP_DELETE_MANY && o->op.rc == PAIL_E_UNSUPPORTED && !t->failing) {
+        d->one_by_one = true; /* the service turned out to have no batches */
+        d->at = o->index;
+        n = 0;
+    } else if (o->op.rc && o->op.kind == PL_OP_DELETE_MANY) {
+        pl_task_fail_op(t, o);
+        n = 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct pail_error *e = o->op.kind == PL_OP_DELETE ? o->op.error
+                               : o->op.out.errors         ? o->op.out.errors[i]
+                                                          : NULL;
+        tell(d, o->index + i, e);
+    }
+    pl_task_op_free(o);
+    many_pump(d);
+}
+
+static void many_dispose(struct pl_task *t)
+{
+    pail_error_free(((struct pl_delete_many *)t)->first_error);
+}
+
+static const struct pl_task_ops many_ops = {many_start, many_done, NULL, many_dispose};
+
+void pl_delete_many_init(struct pl_delete_many *d)
+{
+    d->task.ops = &many_ops;
+    d->task.total = -1;
+}
