@@ -1,0 +1,58 @@
+#include "runner.h"
+
+#define AZURE "Azure is not supported yet"
+#define GCS   "Google Cloud Storage is not supported yet"
+#define SWIFT "Swift is not supported yet"
+#define CHAIN "only keys from settings, environment and files are supported yet"
+
+/* The longest name that begins a file's or folder's name is its kind; without one, the first whose
+ * fields are all in `input`. */
+const struct kind kinds[] = {
+    {.name = "checksums", .fields = "part_lengths length", .run_case = run_checksums},
+    {.name = "sigv4_header_raw",
+     .fields = "access_key service url path_rule",
+     .run_case = run_sigv4_header_raw},
+    {.name = "s3_presign_url",
+     .fields = "access_key operation params expires",
+     .run_case = run_s3_presign_url},
+    {.name = "s3_client_requests",
+     .fields = "access_key operation url headers payload_hash",
+     .run_case = run_s3_client_requests},
+    {.name = "sigv4_streaming_chunked",
+     .fields = "access_key chunk_size decoded_length",
+     .run_case = run_streaming_chunked},
+    {.name = "aws_chunked_unsigned_trailer",
+     .fields = "body_base64 chunk_size trailer",
+     .run_case = run_unsigned_trailer},
+    {.name = "s3_presigned_post",
+     .fields = "access_key bucket key time endpoint",
+     .skip = "forms for posting come with the gateway"},
+    {.name = "v4", .is_folder = true, .run_folder = run_sigv4_suite},
+    {.name = "v4a", .is_folder = true, .skip = "SigV4A is not supported"},
+
+    {.name = "profile-parser-tests", .list = "tests", .skip = "not yet"},
+    {.name = "file-location-tests", .list = "tests", .skip = "not yet"},
+    {.name = "assume-role-tests", .list = "tests", .skip = CHAIN},
+    {.name = "ecs-tests", .list = "tests", .skip = CHAIN},
+    {.name = "default-chain", .is_folder = true, .skip = CHAIN},
+    {.name = "profile-provider", .is_folder = true, .skip = CHAIN},
+    {.name = "endpoint-tests",
+     .list = "testCases",
+     .skip = "endpoint rules of dual stack, access points and outposts are not supported yet"},
+
+    {.name = "azure_account_sas", .fields = "account_key resource_types", .skip = AZURE},
+    {.name = "azure_user_delegation_sas", .fields = "user_delegation_key", .skip = AZURE},
+    {.name = "azure_shared_key", .fields = "account_key url headers", .skip = AZURE},
+    {.name = "azure_service_sas", .fields = "account_key container", .skip = AZURE},
+    {.name = "azure_header_sort", .skip = AZURE},
+    {.name = "azure", .skip = AZURE},
+    {.name = "gcs_v4_signed_url", .fields = "bucket object style", .skip = GCS},
+    {.name = "gcs_goog4_hmac", .fields = "access_id secret", .skip = GCS},
+    {.name = "gcp_jwt_rs256", .fields = "payload key_id", .skip = GCS},
+    {.name = "v4_signatures", .list = "signingV4Tests", .skip = GCS},
+    {.name = "retry_tests", .list = "retryTests", .skip = GCS},
+    {.name = "test_service_account", .list = "", .skip = "a key, no cases"},
+    {.name = "swift_tempurl", .fields = "account digest path", .skip = SWIFT},
+    {.name = "keystone_v3_auth", .fields = "auth_url kind", .skip = SWIFT},
+};
+const size_t kind_count = sizeof kinds / sizeof *kinds;
