@@ -1,0 +1,260 @@
+/* pail doctor: what stands between this machine and a store, one line for each thing. */
+#include "explain.h"
+#include "fail.h"
+#include "json.h"
+#include "mem.h"
+#include "out.h"
+#include "target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SKEW_WARN_S 60
+#define SKEW_FAIL_S (15 * 60) /* AWS refuses signatures that are further off than this */
+
+enum verdict { OK, WARN, FAIL };
+
+struct doctor {
+    struct target target;
+    char *explained;
+    /* of the last attempt that got an answer, and of any */
+    bool answered, tls;
+    int64_t skew_ms;
+    bool has_skew;
+    char *endpoint;
+    int attempts;
+    int status;
+};
+
+static void line(struct doctor *doctor, enum verdict verdict, const char *topic, const char *text,
+                 const char *hint)
+{
+    static const char *const words[] = {"ok", "warn", "fail"};
+    if (verdict == FAIL && doctor->status == 0) {
+        doctor->status = 1;
+    }
+    if (app.json) {
+        json_begin("check");
+        json_text("check", topic);
+        json_text("result", words[verdict]);
+        json_text("text", text);
+        json_text("hint", hint);
+        json_end();
+        return;
+    }
+    out_printf("%-4s  %-11s ", words[verdict], topic);
+    out_name(text);
+    out_text("\n");
+    if (hint != NULL) {
+        out_printf("      hint: %s\n", hint);
+    }
+}
+
+static void watch(const pail_event *event, void *ctx)
+{
+    struct doctor *doctor = ctx;
+    doctor->attempts++;
+    doctor->tls = doctor->tls || event->tls_us > 0;
+    doctor->answered = doctor->answered || event->http_status > 0;
+    if (event->endpoint != NULL) {
+        mem_free(doctor->endpoint);
+        doctor->endpoint = mem_text(event->endpoint);
+    }
+    if (event->server_time_ms >= 0) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        doctor->skew_ms = (int64_t)now.tv_sec * 1000 - event->server_time_ms;
+        doctor->has_skew = true;
+    }
+}
+
+/* "value  (origin)" of a setting, or NULL. Yours, mem_free. */
+static char *setting(const struct doctor *doctor, const char *name)
+{
+    struct explained found;
+    if (!explain_find(doctor->explained, name, &found)) {
+        return NULL;
+    }
+    char *text = mem_printf("%s  (%s)", found.value, found.origin);
+    mem_free(found.name);
+    return text;
+}
+
+static void check_credentials(struct doctor *doctor)
+{
+    char *anonymous = setting(doctor, "aws_skip_signature");
+    char *id = setting(doctor, "aws_access_key_id");
+    if (anonymous != NULL && strncmp(anonymous, "true", 4) == 0) {
+        line(doctor, OK, "credentials", "none wanted: requests are not signed", NULL);
+    } else if (id != NULL) {
+        line(doctor, OK, "credentials", id, NULL);
+    } else {
+        line(doctor, WARN, "credentials", "none in settings, environment or files",
+             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, use --profile, or "
+             "--no-sign-request for a public bucket");
+    }
+    mem_free(anonymous);
+    mem_free(id);
+}
+
+static void check_place(struct doctor *doctor)
+{
+    char *region = setting(doctor, "aws_region"), *endpoint = setting(doctor, "aws_endpoint_url");
+    bool known = region != NULL || endpoint != NULL;
+    line(doctor, known ? OK : WARN, "region", region != NULL ? region : "not set",
+         known ? NULL : "use --region or AWS_REGION; the service tells the right one otherwise");
+    line(doctor, OK, "endpoint", endpoint != NULL ? endpoint : "Amazon S3", NULL);
+    mem_free(region);
+    mem_free(endpoint);
+}
+
+static void check_addressing(struct doctor *doctor)
+{
+    const char *bucket = doctor->target.bucket_name, *host = doctor->endpoint;
+    char *style = setting(doctor, "s3_style");
+    if (bucket != NULL && host != NULL) {
+        const char *slashes = strstr(host, "://");
+        host = slashes != NULL ? slashes + 3 : host;
+        size_t n = strlen(bucket);
+        bool virtual_host = strncmp(host, bucket, n) == 0 && host[n] == '.';
+        line(doctor, OK, "addressing",
+             virtual_host ? "the bucket in the host name" : "the bucket in the path", NULL);
+    } else if (style != NULL) {
+        line(doctor, OK, "addressing", style, NULL);
+    }
+    mem_free(style);
+}
+
+static void check_tls(struct doctor *doctor, pail_code code)
+{
+    const char *endpoint = pail_client_setting(doctor->target.client, "aws_endpoint_url");
+    if (code == PAIL_E_TLS) {
+        line(doctor, FAIL, "tls", "the certificate was not accepted",
+             "use --ca-bundle FILE for a server with its own authority");
+    } else if (endpoint != NULL && strncmp(endpoint, "http:", 5) == 0) {
+        line(doctor, WARN, "tls", "plain http: anyone on the way can read along",
+             "use an https:// endpoint outside this machine");
+    } else if (doctor->tls || doctor->answered) {
+        line(doctor, OK, "tls", "certificate verified", NULL);
+    }
+}
+
+static void check_clock(struct doctor *doctor)
+{
+    if (!doctor->has_skew) {
+        return;
+    }
+    int64_t s = doctor->skew_ms / 1000;
+    char *text =
+        mem_printf("%lld s %s the server's", (long long)llabs(s), s < 0 ? "behind" : "ahead of");
+    bool off = llabs(s) >= SKEW_WARN_S;
+    line(doctor,
+         llabs(s) >= SKEW_FAIL_S ? FAIL
+         : off                   ? WARN
+                                 : OK,
+         "clock", off ? text : "agrees with the server's",
+         off ? "set this machine's clock (NTP)" : NULL);
+    mem_free(text);
+}
+
+/* One small request: the first key, or the first bucket. */
+static pail_code ask(struct doctor *doctor, pail_error **err)
+{
+    struct target *target = &doctor->target;
+    pail_iter *iter = NULL;
+    const pail_info *item;
+    pail_list_opts opts = {.size = sizeof opts, .call = cli_call(), .page_size = 1};
+    pail_code code = target->bucket != NULL ? pail_list(target->bucket, &opts, &iter, err)
+                                            : pail_bucket_list(target->client, &opts, &iter, err);
+    if (code == PAIL_OK) {
+        code = pail_iter_next(iter, &item, err);
+    }
+    pail_iter_free(iter);
+    return code == PAIL_DONE ? PAIL_OK : code;
+}
+
+static void check_request(struct doctor *doctor, pail_code code, const pail_error *err)
+{
+    const char *what = doctor->target.bucket != NULL ? "listing the bucket" : "listing the buckets";
+    if (code == PAIL_OK) {
+        char *text = mem_printf("%s works", what);
+        line(doctor, OK, "request", text, NULL);
+        mem_free(text);
+        return;
+    }
+    const char *hint = pail_error_hint(err);
+    char *text =
+        mem_printf("%s: %s%s%s", what, pail_error_message(err),
+                   *pail_error_service_code(err) != '\0' ? ", " : "", pail_error_service_code(err));
+    if (doctor->target.bucket == NULL && code == PAIL_E_FORBIDDEN) {
+        hint = "these credentials may not list buckets; try doctor with a bucket's URL";
+    }
+    doctor->status = exit_status(code);
+    line(doctor, FAIL, "request", text, *hint != '\0' ? hint : NULL);
+    mem_free(text);
+}
+
+static void examine(struct doctor *doctor)
+{
+    const char *scheme = pail_client_scheme(doctor->target.client);
+    bool remote = strcmp(scheme, "s3") == 0;
+    line(doctor, OK, "scheme", scheme, NULL);
+    if (remote) {
+        check_credentials(doctor);
+        check_place(doctor);
+    } else {
+        char *home = setting(doctor, "local_home");
+        if (home != NULL) {
+            line(doctor, OK, "home", home, NULL);
+        }
+        mem_free(home);
+    }
+    pail_error *err = NULL;
+    pail_code code = ask(doctor, &err);
+    if (remote) {
+        check_addressing(doctor);
+        check_tls(doctor, code);
+        check_clock(doctor);
+    }
+    check_request(doctor, code, err);
+    pail_error_free(err);
+}
+
+static int run(int argc, char **argv)
+{
+    struct doctor doctor = {0};
+    pail_error *err = NULL;
+    target_watch(watch, &doctor);
+    int status = target_parse(argc > 0 ? argv[0] : "local:", SIDE_NONE, &doctor.target);
+    if (status == 0 && doctor.target.account == NULL) {
+        status = fail_with(PAIL_E_BAD_ARGUMENT, doctor.target.text, "this is a local path",
+                           "use local: or s3://BUCKET");
+    }
+    if (status == 0) {
+        status = doctor.target.bucket_name != NULL ? target_bucket(&doctor.target)
+                                                   : target_client(&doctor.target);
+    }
+    if (status == 0 && pail_client_explain(doctor.target.client, &doctor.explained, &err) == 0) {
+        examine(&doctor);
+        status = doctor.status;
+    } else if (status == 0) {
+        status = fail_error(doctor.target.text, err);
+    }
+    pail_error_free(err);
+    pail_free(doctor.explained);
+    mem_free(doctor.endpoint);
+    target_dispose(&doctor.target);
+    target_close_clients(); /* they hold a pointer to `doctor` */
+    return status;
+}
+
+const struct command cmd_doctor = {
+    .name = "doctor",
+    .usage = "[URL]",
+    .summary = "check settings, credentials and connection",
+    .details = "Each line is ok, warn or fail; the exit status is 0 when nothing failed.",
+    .max_args = 1,
+    .run = run,
+};
