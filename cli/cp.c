@@ -90,7 +90,7 @@ static bool onto_itself(const struct end *from, const struct end *to)
 static int copy_one(struct transfers *all, const struct target *from, const struct target *to,
                     int64_t size)
 {
-    struct end source, target;
+    struct end source, target = {.place.dir_fd = -1};
     int status = destination(from, to, &target);
     if (status != 0) {
         return status;
@@ -239,6 +239,9 @@ static int copy_or_move(int argc, char **argv, bool move)
         uint64_t jobs = more.jobs > 0 && more.jobs < 1000 ? more.jobs : AT_ONCE;
         transfers_open(&all, &opt, opt.tree ? (unsigned)jobs : 1);
         progress_begin(app.command);
+        if (!opt.tree) {
+            progress_listed(); /* the one object is all there is */
+        }
         copy_all(&all, from, argv, sources, &to);
         if (app.json && opt.tree) {
             summarize(app.command, &all.tally);

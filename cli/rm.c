@@ -129,7 +129,9 @@ static int delete_tree(struct target *target)
     while (status == 0 && !app.interrupted && (code = tree_next(&tree, &item, &err)) == PAIL_OK) {
         status = take(sweep, item);
     }
-    status = status != 0 ? status : flush(sweep);
+    if (status == 0) {
+        (void)flush(sweep);
+    }
     if (code < 0) {
         tally_add(&sweep->tally, fail_error(target->text, err));
     } else if (sweep->tally.done + sweep->tally.failed == 0 && *target->key != '\0' && !opt.force) {
