@@ -233,11 +233,9 @@ int target_need_prefix(const char *text, struct target *out)
 {
     int status = parse_store(text, out);
     if (status == 0 && out->kind == TARGET_ACCOUNT) {
-        char *scheme = target_scheme(out);
-        char *hint = mem_printf("write %sBUCKET", scheme);
+        char *hint = mem_printf("write %sBUCKET", out->text);
         status = fail_with(PAIL_E_BAD_ARGUMENT, out->text, "names no bucket", hint);
         mem_free(hint);
-        mem_free(scheme);
     }
     return status != 0 ? status : target_bucket(out);
 }
@@ -265,19 +263,16 @@ int target_need_object(const char *text, struct target *out)
 
 /* ---- Names */
 
-char *target_scheme(const struct target *target)
+/* The argument's text up to its bucket, as the user likes to write it. */
+static int scheme_length(const struct target *target)
 {
-    char *scheme = mem_text(target->account);
-    scheme[strcspn(scheme, "?")] = '\0';
-    return scheme;
+    const char *behind = strchr(target->text, ':') + 1;
+    return (int)(behind + strspn(behind, "/") - target->text);
 }
 
 char *target_url(const struct target *target, const char *key)
 {
-    char *scheme = target_scheme(target);
-    char *url = mem_printf("%s%s/%s", scheme, target->bucket_name, key);
-    mem_free(scheme);
-    return url;
+    return mem_printf("%.*s%s/%s", scheme_length(target), target->text, target->bucket_name, key);
 }
 
 bool target_same_bucket(const struct target *a, const struct target *b)

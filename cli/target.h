@@ -40,8 +40,6 @@ int target_need_object(const char *text, struct target *out);
 
 /* "s3://BUCKET/KEY" of a key in the target's bucket, without settings. Yours, mem_free. */
 char *target_url(const struct target *target, const char *key);
-/* The URL of the account without settings: "s3://". Yours, mem_free. */
-char *target_scheme(const struct target *target);
 bool target_same_bucket(const struct target *a, const struct target *b);
 
 /* Tells each attempt of each request to `event`, for clients opened from now on. */
