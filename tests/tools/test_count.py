@@ -27,6 +27,11 @@ class Count(unittest.TestCase):
         self.assertEqual((code, out[-1]), (0, "1 passed, 0 failed, 1 skipped"))
         self.assertIn("  skipped t: b: no server", out)
 
+    def test_skips_for_one_reason_are_one_line_and_all_counted(self):
+        code, out = self.count(self.run_of("OK", "ok 1 - a # SKIP cold\nok 2 - b # SKIP cold\n"))
+        self.assertEqual((code, out), (0, ["  skipped t: 2 tests: cold",
+                                           "0 passed, 0 failed, 2 skipped"]))
+
     def test_a_program_without_lines_counts_once(self):
         self.assertEqual(self.count(self.run_of("OK"))[1], ["1 passed, 0 failed, 0 skipped"])
 
