@@ -208,7 +208,7 @@ pail_code pl_blocks_read(struct pl_blocks *b, void *buf, size_t n, uint64_t offs
         return rc;
     }
     while (*got < n) {
-        struct pl_block *k;
+        struct pl_block *k = NULL;
         uint64_t at = offset + *got, index = at / b->block_size, within = at % b->block_size;
         pail_code rc = need(b, index, &k, err);
         if (rc) {

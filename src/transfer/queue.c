@@ -80,7 +80,7 @@ void pl_queue_wait(struct pl_queue *q, const struct pail_cancel *cancel, int tim
 {
     if (!pl_queue_open_fd(q)) {
         /* Out of descriptors: look again shortly rather than fail a transfer that is under way. */
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        (void)poll(NULL, 0, 1);
         return;
     }
     pthread_mutex_lock(&q->lock);
