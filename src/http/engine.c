@@ -116,6 +116,9 @@ static bool intake(struct pl_http_engine *e)
         struct pl_http_exchange *x = list;
         list = x->next;
         soon(e, x->deadline_ns);
+        if (atomic_load(&x->cancelled)) {
+            atomic_store(&e->look, true);
+        }
         if (!pl_waiting_add(&e->waiting, x)) {
             fail(x, PL_HTTP_NO_MEMORY, "no memory for the request");
             x->done(x);

@@ -62,6 +62,7 @@ struct pl_verdict {
 struct pl_dialect;
 struct pl_dialect_ops {
     const char *scheme;
+    const char *request_id_header; /* for events of attempts that succeed; NULL: none */
     void (*caps)(struct pl_dialect *d, struct pl_caps *out);
     /* Fills and signs the request (zeroed, but for an empty arena). Runs on the submitter's thread
      * for the first attempt, on the reactor for later ones. An error ends the op before any
