@@ -5,10 +5,10 @@
 #include "http/message.h"
 
 enum {
-    PL_RETRY_ATTEMPTS = 5,     /* in all, where no setting says otherwise */
-    PL_RETRY_BUDGET = 500,     /* of a client; a retry costs, a success gives back */
-    PL_RETRY_COST = 5,         /* so 100 retries may be under way before some request succeeds */
-    PL_RETRY_WISH_MS = 60000   /* a Retry-After beyond this is cut to it */
+    PL_RETRY_ATTEMPTS = 5,   /* in all, where no setting says otherwise */
+    PL_RETRY_BUDGET = 500,   /* of a client; a retry costs, a success gives back */
+    PL_RETRY_COST = 5,       /* so 100 retries may be under way before some request succeeds */
+    PL_RETRY_WISH_MS = 60000 /* a Retry-After beyond this is cut to it */
 };
 
 /* Full jitter: from 0 up to 50 ms (throttled: 1 s), doubled with each failure before, at most 20 s.

@@ -11,8 +11,7 @@ static bool refuse(struct pl_http_run *run, pail_code rc, const char *why)
 }
 
 /* Where the delivered bytes lie in the object: [*first, *end), *end UINT64_MAX unknown. */
-static bool delivered_span(struct pl_http_run *run, uint64_t *first, uint64_t *end,
-                           uint64_t *size)
+static bool delivered_span(struct pl_http_run *run, uint64_t *first, uint64_t *end, uint64_t *size)
 {
     const struct pl_http_response *r = &run->x.response;
     if (r->status == 206) {
@@ -26,15 +25,16 @@ static bool delivered_span(struct pl_http_run *run, uint64_t *first, uint64_t *e
     return true;
 }
 
-/* SPEC RFC 9110#14.2: a server may ignore Range and send all; then it must be all that was asked. */
+/* SPEC RFC 9110#14.2: a server may ignore Range and send all; then it must be all that was asked.
+ */
 static bool is_asked(const struct pl_range *range, int status, uint64_t first, uint64_t end,
                      uint64_t size)
 {
     switch (range->kind) {
     case PL_RANGE_ALL: return first == 0 && (size == UINT64_MAX || end == size);
     case PL_RANGE_SPAN: {
-        uint64_t most = range->length < UINT64_MAX - range->offset ? range->offset + range->length
-                                                                   : UINT64_MAX;
+        uint64_t most =
+            range->length < UINT64_MAX - range->offset ? range->offset + range->length : UINT64_MAX;
         if (status != 206) {
             return range->offset == 0 && end <= most;
         }

@@ -46,9 +46,9 @@ pail_code pl_http_report_failure(const struct pl_http_run *run, struct pail_erro
     }
     pl_origin_text(&run->x.request.origin, endpoint, sizeof endpoint);
     bool plain = r->fail == PL_HTTP_CANCELLED || r->fail == PL_HTTP_NO_MEMORY;
-    pail_code rc = pl_fail(err, failures[r->fail].code, "%s%s%s%s%s", failures[r->fail].what,
-                           plain ? "" : " (", plain ? "" : endpoint, plain ? "" : "): ",
-                           plain ? "" : r->why);
+    pail_code rc =
+        pl_fail(err, failures[r->fail].code, "%s%s%s%s%s", failures[r->fail].what,
+                plain ? "" : " (", plain ? "" : endpoint, plain ? "" : "): ", plain ? "" : r->why);
     if (failures[r->fail].hint) {
         pl_error_hint(err, "%s", failures[r->fail].hint);
     }

@@ -119,8 +119,8 @@ static void at_once(struct pl_http_run *run, struct pail_error *err)
 
 /* ---- Did an own earlier attempt win? */
 
-/* The answer says that the write cannot be done - perhaps because it was done already, by an attempt
- * whose answer was lost. */
+/* The answer says that the write cannot be done - perhaps because it was done already, by an
+ * attempt whose answer was lost. */
 static bool may_be_own(const struct pl_http_run *run, pail_code rc)
 {
     if (!run->ambiguous) {
@@ -230,9 +230,7 @@ static void obey(struct pl_http_run *run, const struct pl_verdict *v, struct pai
         finish(run, PAIL_OK, err);
         return;
     case PL_NEXT_RETRY:
-    case PL_NEXT_THROTTLED:
-        back_off(run, v->next == PL_NEXT_THROTTLED, wish, v->code, err);
-        return;
+    case PL_NEXT_THROTTLED: back_off(run, v->next == PL_NEXT_THROTTLED, wish, v->code, err); return;
     case PL_NEXT_LEARNED:
         if (v->learned && !(run->learned & v->learned)) {
             run->learned |= v->learned;

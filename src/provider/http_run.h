@@ -48,7 +48,7 @@ struct pl_http_run {
 
     /* GET: what was begun. */
     bool begun;
-    uint64_t end;           /* of the delivered span in the object; UINT64_MAX: unknown */
+    uint64_t end; /* of the delivered span in the object; UINT64_MAX: unknown */
     struct pl_digest digest;
     struct pl_sum_value sum;
 
@@ -75,8 +75,7 @@ PAIL_MUST pail_code pl_http_get_finish(struct pl_http_run *run, struct pail_erro
 /* What an exchange without a (whole) answer means; sets *err with words and a hint. */
 pail_code pl_http_report_failure(const struct pl_http_run *run, struct pail_error **err);
 /* The per-attempt event and a debug line. */
-void pl_http_report_attempt(struct pl_http_run *run, pail_code code,
-                            const struct pail_error *err);
+void pl_http_report_attempt(struct pl_http_run *run, pail_code code, const struct pail_error *err);
 void pl_http_report_retry(struct pl_http_run *run, const struct pail_error *err, int64_t wait_ms);
 /* Endpoint, count of attempts, maybe_applied. */
 void pl_http_report_context(const struct pl_http_run *run, struct pail_error *err);
