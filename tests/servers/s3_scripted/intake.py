@@ -152,7 +152,7 @@ def _check_sum_headers(settings, req):
 
 def check_framing(srv, req):
     """Body framings that the personality refuses, and a missing length."""
-    streaming = sigv4.is_streaming(req.auth, req.headers)
+    streaming = sigv4.is_streaming(req.auth)
     trailing = (req.auth.payload or '').endswith('-TRAILER')
     mode = srv.settings.trailers if trailing else srv.settings.chunked
     if streaming and isinstance(mode, tuple):
@@ -184,7 +184,7 @@ def verify_body(srv, req):
     if is_sink(req) and req.op in ('PutObject', 'UploadPart'):
         req.sum = sums.sent(req.headers)
         return
-    if sigv4.is_streaming(req.auth, req.headers):
+    if sigv4.is_streaming(req.auth):
         mode = settings.trailers if req.auth.payload.endswith('-TRAILER') else settings.chunked
         if mode == 'store':
             srv.store.framing_stored += 1

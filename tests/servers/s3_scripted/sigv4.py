@@ -117,6 +117,9 @@ def parse(req):
         return _parse_header(req, header)
     if in_query:
         return _parse_query(req)
+    if 'AWSAccessKeyId' in req.query:
+        raise S3Error('InvalidRequest', 'The authorization mechanism you have provided is not '
+                                        'supported. Please use AWS4-HMAC-SHA256.')
     auth = Auth('anonymous')
     auth.payload = req.headers.get('x-amz-content-sha256', 'UNSIGNED-PAYLOAD')
     return auth
@@ -261,10 +264,8 @@ def check_payload(auth, body):
                           S3ComputedContentSHA256=actual)
 
 
-def is_streaming(auth, headers):
-    coding = headers.get('content-encoding', '')
-    return ((auth.payload or '').startswith('STREAMING-')
-            or 'aws-chunked' in [word.strip() for word in coding.split(',')])
+def is_streaming(auth):
+    return (auth.payload or '').startswith('STREAMING-')
 
 
 class Chunks:
