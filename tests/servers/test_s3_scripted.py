@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import http.client
 import os
+import random
 import socket
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ import urllib.request
 import zlib
 
 import s3_scripted_client
+from s3_scripted import crc, sums
 from s3_scripted_client import Case, Scripted, run
 
 MIB = 1 << 20
@@ -256,13 +258,13 @@ class Objects(Case):
 
     def test_checksums_each_algorithm(self):
         for name in ('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'):
-            sent = self.put('k', b'hello' * 5000, ChecksumAlgorithm=name)
+            value = sums.compute(name, [b'hello' * 5000])
+            self.put('k', b'hello' * 5000, **{'Checksum' + name: value})
             answer = self.s3.get_object(Bucket='bkt', Key='k', ChecksumMode='ENABLED')
             answer['Body'].read()
-            self.assertEqual(answer['Checksum' + name], sent['Checksum' + name])
+            self.assertEqual(answer['Checksum' + name], value)
             self.assertEqual(answer['ChecksumType'], 'FULL_OBJECT')
-            wrong = answer['Checksum' + name]
-            wrong = ('A' if wrong[0] != 'A' else 'B') + wrong[1:]
+            wrong = ('A' if value[0] != 'A' else 'B') + value[1:]
             self.fails('BadDigest', self.put, 'k', **{'Checksum' + name: wrong})
         self.fails('BadDigest', self.put, 'k', ContentMD5=base64.b64encode(b'0' * 16).decode())
         self.fails('InvalidDigest', self.put, 'k', ContentMD5='AAAA')
@@ -413,6 +415,21 @@ class Multipart(Case):
         span = 'bytes=5368709110-5368709130'
         expected = self.s3.get_object(Bucket='gen', Key='size-6G', Range=span)['Body'].read()
         self.assertEqual(self.get('k', Range=span), expected)
+
+
+class Crc(unittest.TestCase):
+    def test_published_check_values(self):
+        self.assertEqual(crc.crc32c(b'123456789'), 0xE3069283)
+        self.assertEqual(crc.crc64nvme(b'123456789'), 0xAE8B14860A799888)
+
+    def test_long_inputs_agree_with_byte_by_byte(self):
+        data = random.Random(1).randbytes(70001)
+        for one in (crc.crc32c, crc.crc64nvme):
+            for size in (63, 64, 65, 1000, 65535, 65536, 65537, len(data)):
+                state = 0
+                for at in range(0, size, 50):
+                    state = one(data[at:min(at + 50, size)], state)
+                self.assertEqual(one(data[:size]), state)
 
 
 class Generated(Case):
