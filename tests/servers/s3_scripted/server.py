@@ -12,7 +12,7 @@ import time
 import traceback
 
 from . import buckets, control, faults, intake, listing, multipart, objects, routes, wire
-from .data import generated
+from .data import BLOCK, generated
 from .errors import S3Error, error_body
 from .personality import ROWS, Settings
 from .store import Bucket, Credential, Store, Version
@@ -217,7 +217,7 @@ class Server:
         if req.headers.get('expect', '').lower() == '100-continue' and not req.continued:
             req.no_keep = True      # the client may or may not send it
             return
-        wire.read_body(conn, req)
+        wire.read_body(conn, req, bytearray(BLOCK))
         entry['body_length'] = req.body_size
 
     def perform(self, conn, req, action, entry):
