@@ -55,7 +55,8 @@ class Scripted:
 
     def become(self, personality, **settings):
         """Another personality with an empty store, script and log."""
-        self.control('PUT', 'config', {'personality': personality, 'set': settings})
+        self.control('PUT', 'config', {'personality': personality, 'set': settings,
+                                        'clock_skew': 0, 'close_after': 0})
         self.control('POST', 'reset')
 
     def script(self, *rules):

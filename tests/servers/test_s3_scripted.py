@@ -90,12 +90,10 @@ class Signing(Case):
             urllib.request.urlopen(url)
         self.assertIn(b'Request has expired', caught.exception.read())
         caught.exception.close()
-        self.server.control('POST', 'clock', {'advance': -61})
 
     def test_skewed_clock_is_refused(self):
         self.server.control('PUT', 'config', {'clock_skew': 3600})
         self.fails('RequestTimeTooSkewed', self.put, 'k')
-        self.server.control('PUT', 'config', {'clock_skew': 0})
 
     def test_virtual_host_and_proxy_form(self):
         proxy = {'http': 'http://127.0.0.1:%d' % self.server.port}
