@@ -290,9 +290,9 @@ static void trim(struct pl_http_engine *e)
 static void wait_for_work(struct pl_http_engine *e)
 {
     int64_t ms = LONGEST_WAIT_MS;
-    if (e->check_ns != INT64_MAX) {
-        int64_t left = (e->check_ns - pl_sys.mono_ns() + 999999) / 1000000;
-        ms = left < 0 ? 0 : left < ms ? left : ms;
+    if (e->running || e->waiting.count || e->timers) {
+        int64_t left = e->check_ns == INT64_MAX ? INT64_MAX : e->check_ns - pl_sys.mono_ns();
+        ms = left <= 0 ? 0 : left / 1000000 < ms ? (left + 999999) / 1000000 : ms;
         ms = e->running ? ms : pl_sys.wait_ms(ms);
     }
     if (e->running == 0) {

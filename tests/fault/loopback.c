@@ -122,6 +122,7 @@ static struct loopback_step next_step(struct loopback *s, char *head, int *index
         s->body_lengths[*index] = length_of(head);
     }
     s->requests++;
+    pthread_cond_broadcast(&s->seen);
     pthread_mutex_unlock(&s->lock);
     return step;
 }
@@ -247,6 +248,7 @@ static void start(struct loopback *s, const struct loopback_step *steps, int cou
     s->steps = steps;
     s->step_count = count;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->seen, NULL);
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
@@ -299,6 +301,15 @@ void loopback_start_tls(struct loopback *s, const struct loopback_step *steps, i
     start(s, steps, count, ctx);
 }
 
+void loopback_wait(struct loopback *s, int requests)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->requests < requests) {
+        pthread_cond_wait(&s->seen, &s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 bool loopback_has(struct loopback *s, int i, const char *line)
 {
     char *wanted = NULL;
@@ -331,6 +342,7 @@ void loopback_stop(struct loopback *s)
         free(s->bodies[i]);
     }
     SSL_CTX_free(s->tls);
+    pthread_cond_destroy(&s->seen);
     pthread_mutex_destroy(&s->lock);
     memset(s, 0, sizeof *s);
 }

@@ -39,6 +39,7 @@ struct loopback {
     bool stopping;
     void *tls; /* SSL_CTX */
     pthread_mutex_t lock;
+    pthread_cond_t seen;
     pthread_t acceptor, workers[256];
     int worker_count;
 };
@@ -49,6 +50,8 @@ void loopback_start(struct loopback *s, const struct loopback_step *steps, int c
 /* The same with TLS and a certificate of its own for "localhost", also written to ca_path. */
 void loopback_start_tls(struct loopback *s, const struct loopback_step *steps, int count,
                         const char *ca_path);
+/* Returns when so many requests have been seen. */
+void loopback_wait(struct loopback *s, int requests);
 /* Whether the head of request i has this line (without its end). */
 bool loopback_has(struct loopback *s, int i, const char *line);
 void loopback_stop(struct loopback *s);

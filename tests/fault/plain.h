@@ -1,0 +1,49 @@
+/* A dialect of its own for tests of http_provider: as plain as HTTP. */
+#ifndef PAIL_TEST_PLAIN_H
+#define PAIL_TEST_PLAIN_H
+
+#include <semaphore.h>
+
+#include "provider/http_provider.h"
+
+struct plain {
+    struct pl_dialect dialect; /* first */
+    uint16_t port;
+    int refreshes;
+    bool can_refresh;
+    int sum; /* what head chooses */
+};
+
+enum { PLAIN_EVENTS = 256 };
+/* A client of the dialect, under a clock that moves only by waiting. */
+struct plain_client {
+    struct plain *d;
+    struct pl_provider *p;
+    struct pl_settings settings;
+    struct pl_log log;
+    struct pl_buf logged;
+    int events, event_status[PLAIN_EVENTS];
+    pail_code event_code[PLAIN_EVENTS];
+};
+
+struct plain_call {
+    struct pl_op op;
+    sem_t done;
+    int times;
+};
+
+void plain_open(struct plain_client *c, uint16_t port);
+void plain_close(struct plain_client *c);
+
+void plain_call_init(struct plain_call *call, enum pl_op_kind kind);
+/* Submits and waits; the op's code. */
+pail_code plain_run(struct plain_client *c, struct plain_call *call);
+void plain_call_free(struct plain_call *call);
+void plain_wait(struct plain_call *call);
+
+/* Time stands still but for waits, which take none and are counted. */
+void plain_clock_start(void);
+void plain_clock_stop(void);
+int64_t plain_waited_ms(void);
+
+#endif
