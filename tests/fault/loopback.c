@@ -129,7 +129,7 @@ static struct loopback_step next_step(struct loopback *s, char *head, int *index
 
 static bool send_step(struct connection *c, const struct loopback_step *step)
 {
-    static char fill[65536];
+    char fill[65536];
     memset(fill, 'x', sizeof fill);
     size_t n = step->send ? strlen(step->send) : 0;
     if (step->drip) {

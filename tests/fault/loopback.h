@@ -3,6 +3,7 @@
 #define PAIL_TEST_LOOPBACK_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,8 +27,8 @@ struct loopback_step {
 enum { LOOPBACK_REQUESTS = 64 };
 struct loopback {
     uint16_t port;
-    int requests;    /* seen in full (or in their heads, where unread) */
-    int connections; /* accepted */
+    atomic_int requests;    /* seen in full (or in their heads, where unread) */
+    atomic_int connections; /* accepted */
     char *heads[LOOPBACK_REQUESTS];
     char *bodies[LOOPBACK_REQUESTS];
     uint64_t body_lengths[LOOPBACK_REQUESTS];

@@ -601,6 +601,9 @@ static void test_engines__equal_configurations_share_one(void)
 
 static void test_fork__the_child_makes_its_own_engine_and_leaves_the_parents_alone(void)
 {
+#ifdef __SANITIZE_THREAD__
+    SKIP("TSan takes no threads after a fork");
+#endif
     static const struct loopback_step steps[] = {{.send = OK_HEAD(2) "ok", .for_ever = true}};
     struct loopback s;
     loopback_start(&s, steps, 1);
