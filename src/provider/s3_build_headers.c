@@ -1,0 +1,394 @@
+/* The headers of a request: each only where the caller asked for it. Source: Amazon S3 API
+ * Reference "PutObject", "CopyObject", "GetObject"; "Working with object metadata". */
+#include "codec/base64.h"
+#include "codec/date.h"
+#include "codec/url.h"
+#include "provider/s3.h"
+
+static pail_code unsupported(struct pl_s3_build *b, const char *what, const char *setting)
+{
+    pail_code rc =
+        pl_fail(b->err, PAIL_E_UNSUPPORTED, "service %s takes no %s", b->view.p.service, what);
+    pl_error_hint(b->err, "set %s if yours does", setting);
+    return rc;
+}
+
+static bool is_plain(struct pl_str v)
+{
+    for (size_t i = 0; i < v.len; i++) {
+        unsigned char c = (unsigned char)v.ptr[i];
+        if (c < 0x20 || c > 0x7e || (c == ' ' && i + 1 < v.len && v.ptr[i + 1] == ' ')) {
+            return false;
+        }
+    }
+    /* What looks encoded would be decoded on the way back. */
+    return v.len == 0 ||
+           (v.ptr[0] != ' ' && v.ptr[v.len - 1] != ' ' && !pl_str_starts(v, PL_STR("=?")));
+}
+
+void pl_s3_metadata_encode(struct pl_buf *out, struct pl_str value)
+{
+    if (is_plain(value)) {
+        pl_buf_str(out, value);
+        return;
+    }
+    /* SPEC RFC 2047 #2: an encoded word is at most 75 characters: 45 bytes of text. A character is
+     * never cut. */
+    for (size_t at = 0; at < value.len;) {
+        size_t n = value.len - at < 45 ? value.len - at : 45;
+        while (at + n < value.len && n > 1 && ((unsigned char)value.ptr[at + n] & 0xc0) == 0x80) {
+            n--;
+        }
+        pl_buf_puts(out, at ? " =?UTF-8?B?" : "=?UTF-8?B?");
+        pl_base64_encode(out, value.ptr + at, n);
+        pl_buf_puts(out, "?=");
+        at += n;
+    }
+}
+
+static bool is_token(struct pl_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              (c && strchr("!#$%&'*+-.^_`|~", c)))) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+static pail_code add_metadata(struct pl_s3_build *b, const pail_kv *kv)
+{
+    struct pl_buf name = PL_BUF_MAX(1024), value = PL_BUF_MAX(64 * 1024);
+    pail_code rc = PAIL_OK;
+    if (!is_token(pl_str_c(kv->name))) {
+        rc = pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
+                     "metadata name \"%s\" cannot stand in a header: letters, digits and - . _ do",
+                     kv->name && pl_header_safe(pl_str_c(kv->name)) ? kv->name : "?");
+        goto out;
+    }
+    pl_buf_puts(&name, "x-amz-meta-");
+    for (const char *c = kv->name; *c; c++) {
+        pl_buf_putc(&name, *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c);
+    }
+    pl_s3_metadata_encode(&value, pl_str_c(kv->value));
+    rc = pl_buf_rc(&name) ? pl_buf_rc(&name) : pl_buf_rc(&value);
+    if (rc) {
+        rc = pl_fail(b->err, rc, "the metadata do not fit into headers");
+        goto out;
+    }
+    pl_http_add(b->r, name.ptr, pl_buf_view(&value));
+out:
+    pl_buf_dispose(&name);
+    pl_buf_dispose(&value);
+    return rc;
+}
+
+static pail_code add_tags(struct pl_s3_build *b, const pail_kv *tags, size_t count)
+{
+    struct pl_buf text = PL_BUF_MAX(16 * 1024);
+    for (size_t i = 0; i < count; i++) {
+        pl_url_query_add(&text, tags[i].name, pl_str_c(tags[i].value));
+    }
+    pail_code rc = pl_buf_rc(&text);
+    if (!rc) {
+        pl_http_add(b->r, "x-amz-tagging", pl_buf_view(&text));
+    }
+    pl_buf_dispose(&text);
+    return rc ? pl_fail(b->err, rc, "the tags do not fit into a header") : PAIL_OK;
+}
+
+pail_code pl_s3_add_attributes(struct pl_s3_build *b, const pail_attributes *attr, bool with_tags)
+{
+    if (!attr) {
+        return PAIL_OK;
+    }
+    const struct {
+        const char *name, *value;
+    } headers[] = {{"content-type", attr->content_type},
+                   {"content-encoding", attr->content_encoding},
+                   {"content-language", attr->content_language},
+                   {"content-disposition", attr->content_disposition},
+                   {"cache-control", attr->cache_control},
+                   {"x-amz-storage-class", attr->storage_class},
+                   {"x-amz-acl", attr->canned_acl}};
+    if (attr->storage_class && !b->view.p.storage_class) {
+        return unsupported(b, "storage class", "s3_class=true");
+    }
+    if (attr->canned_acl && !b->view.p.acl) {
+        return unsupported(b, "canned ACL", "s3_acl=true");
+    }
+    if (attr->tag_count && !b->view.p.tags) {
+        return unsupported(b, "tags", "s3_tags=true");
+    }
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        if (headers[i].value) {
+            pl_http_add_c(b->r, headers[i].name, headers[i].value);
+        }
+    }
+    for (size_t i = 0; i < attr->metadata_count; i++) {
+        pail_code rc = add_metadata(b, &attr->metadata[i]);
+        if (rc) {
+            return rc;
+        }
+    }
+    return with_tags && attr->tag_count ? add_tags(b, attr->tags, attr->tag_count) : PAIL_OK;
+}
+
+#define SSE        "x-amz-server-side-encryption"
+#define SOURCE_SSE "x-amz-copy-source-server-side-encryption"
+
+pail_code pl_s3_add_customer_key(struct pl_s3_build *b, const pail_encryption *e, bool of_source)
+{
+    if (!e || !e->customer_key_base64) {
+        return PAIL_OK;
+    }
+    if (!b->s3->tls) {
+        pail_code rc =
+            pl_fail(b->err, PAIL_E_UNSUPPORTED, "a customer key is not sent over plain HTTP");
+        pl_error_hint(b->err, "use an https endpoint");
+        return rc;
+    }
+    struct pl_buf key = PL_BUF_MAX(64);
+    struct pl_sum_value md5;
+    pail_code rc = PAIL_OK;
+    if (!pl_base64_decode(&key, pl_str_c(e->customer_key_base64)) || key.len != 32) {
+        rc = pl_fail(b->err, PAIL_E_BAD_ARGUMENT, "a customer key is 32 bytes in base64");
+    }
+    rc = rc ? rc : pl_sum_of(PL_SUM_MD5, key.ptr, key.len, &md5, b->err);
+    if (!rc) {
+        char text[PL_SUM_BASE64_MAX];
+        pl_http_add_c(b->r,
+                      of_source ? SOURCE_SSE "-customer-algorithm" : SSE "-customer-algorithm",
+                      "AES256");
+        pl_http_add_c(b->r, of_source ? SOURCE_SSE "-customer-key" : SSE "-customer-key",
+                      e->customer_key_base64);
+        pl_http_add_c(b->r, of_source ? SOURCE_SSE "-customer-key-md5" : SSE "-customer-key-md5",
+                      pl_sum_base64(&md5, text));
+    }
+    if (key.ptr) {
+        pl_zero(key.ptr, key.len);
+    }
+    pl_buf_dispose(&key);
+    return rc;
+}
+
+pail_code pl_s3_add_encryption(struct pl_s3_build *b, const pail_encryption *e)
+{
+    if (!e) {
+        return PAIL_OK;
+    }
+    if (b->view.p.sse == PL_S3_SSE_NONE ||
+        (b->view.p.sse == PL_S3_SSE_CUSTOMER && (e->algorithm || e->kms_key_id))) {
+        return unsupported(b, "server-side encryption of this kind", "s3_sse=all");
+    }
+    if (e->algorithm && !e->customer_key_base64) {
+        pl_http_add_c(b->r, SSE, e->algorithm);
+    }
+    if (e->kms_key_id) {
+        pl_http_add_c(b->r, SSE "-aws-kms-key-id", e->kms_key_id);
+    }
+    return pl_s3_add_customer_key(b, e, false);
+}
+
+/* An entity tag as RFC 9110 section 8.8.3 writes it. */
+static void add_etag(struct pl_http_request *r, const char *prefix, const char *name,
+                     const char *etag)
+{
+    struct pl_buf header = PL_BUF_MAX(128), value = PL_BUF_MAX(1024);
+    bool bare =
+        strcmp(etag, "*") != 0 && etag[0] != '"' && !pl_str_starts(pl_str_c(etag), PL_STR("W/\""));
+    pl_buf_puts(&header, prefix);
+    pl_buf_puts(&header, name);
+    pl_buf_puts(&value, bare ? "\"" : "");
+    pl_buf_puts(&value, etag);
+    pl_buf_puts(&value, bare ? "\"" : "");
+    if (pl_buf_rc(&header) || pl_buf_rc(&value)) {
+        r->failed = true;
+    } else {
+        pl_http_add(r, header.ptr, pl_buf_view(&value));
+    }
+    pl_buf_dispose(&header);
+    pl_buf_dispose(&value);
+}
+
+static void add_date(struct pl_http_request *r, const char *prefix, const char *name, int64_t ms)
+{
+    struct pl_buf header = PL_BUF_MAX(128);
+    char date[PL_DATE_HTTP_SIZE];
+    pl_buf_puts(&header, prefix);
+    pl_buf_puts(&header, name);
+    if (pl_buf_rc(&header)) {
+        r->failed = true;
+    } else {
+        pl_http_add_c(r, header.ptr, pl_date_http(ms, date));
+    }
+    pl_buf_dispose(&header);
+}
+
+pail_code pl_s3_add_conditions(struct pl_s3_build *b, const pail_conditions *cond,
+                               const char *prefix)
+{
+    if (cond->if_match) {
+        add_etag(b->r, prefix, "if-match", cond->if_match);
+    }
+    if (cond->if_none_match) {
+        add_etag(b->r, prefix, "if-none-match", cond->if_none_match);
+    }
+    if (cond->if_modified_since_ms) {
+        add_date(b->r, prefix, "if-modified-since", cond->if_modified_since_ms);
+    }
+    if (cond->if_unmodified_since_ms) {
+        add_date(b->r, prefix, "if-unmodified-since", cond->if_unmodified_since_ms);
+    }
+    return PAIL_OK;
+}
+
+static const struct pl_s3_cond *gate_of(const struct pl_s3_build *b)
+{
+    switch (b->op->kind) {
+    case PL_OP_COPY: return &b->view.p.cond_copy;
+    case PL_OP_DELETE: return &b->view.p.cond_delete;
+    case PL_OP_MP_BEGIN:
+    case PL_OP_MP_FINISH: return &b->view.p.cond_multipart;
+    default: return &b->view.p.cond_put;
+    }
+}
+
+static bool probed_well(const struct pl_s3_build *b)
+{
+    const struct pl_s3_learned *l = &b->view.learned;
+    bool multipart = b->op->kind == PL_OP_MP_BEGIN || b->op->kind == PL_OP_MP_FINISH;
+    enum pl_s3_probed create = multipart ? l->multipart_create : l->put_create;
+    enum pl_s3_probed match = multipart ? l->multipart_match : l->put_match;
+    return pl_s3_is_probe(b->op) || ((!b->op->cond.if_none_match || create == PL_S3_KEPT) &&
+                                     (!b->op->cond.if_match || match == PL_S3_KEPT));
+}
+
+/* Whether the service checks these conditions in the write itself. Never emulated. */
+static bool passes_gate(const struct pl_s3_build *b, const struct pl_s3_cond *gate)
+{
+    const pail_conditions *c = &b->op->cond;
+    bool create_only = c->if_none_match && strcmp(c->if_none_match, "*") == 0 && !c->if_match;
+    if (c->if_modified_since_ms || c->if_unmodified_since_ms ||
+        (c->if_none_match && strcmp(c->if_none_match, "*") != 0)) {
+        return false;
+    }
+    switch (gate->kind) {
+    case PL_S3_COND_NONE: return false;
+    case PL_S3_COND_PROBE: return probed_well(b);
+    case PL_S3_COND_NATIVE:
+    case PL_S3_COND_PREFIX: return true;
+    case PL_S3_COND_CREATE:
+    case PL_S3_COND_HEADER: return create_only;
+    }
+    return false;
+}
+
+static pail_code refuse_condition(struct pl_s3_build *b, const struct pl_s3_cond *gate)
+{
+    const char *setting = b->op->kind == PL_OP_COPY     ? "s3_cond_copy"
+                          : b->op->kind == PL_OP_DELETE ? "s3_cond_delete"
+                          : gate == &b->view.p.cond_put ? "s3_cond_put"
+                                                        : "s3_cond_multipart";
+    const char *why = gate->kind == PL_S3_COND_PROBE ? "this endpoint was asked and does not check"
+                                                     : "the service is not known to check";
+    pail_code rc = pl_fail(b->err, PAIL_E_UNSUPPORTED, "%s such a condition on %s (service %s)",
+                           why, pl_op_name(b->op->kind), b->view.p.service);
+    pl_error_hint(b->err,
+                  "set %s=native only if it surely does: one that ignores the condition "
+                  "overwrites silently",
+                  setting);
+    return rc;
+}
+
+pail_code pl_s3_add_write_conditions(struct pl_s3_build *b)
+{
+    if (!pl_conditions_any(&b->op->cond)) {
+        return PAIL_OK;
+    }
+    const struct pl_s3_cond *gate = gate_of(b);
+    if (!passes_gate(b, gate)) {
+        return refuse_condition(b, gate);
+    }
+    if (b->op->kind == PL_OP_MP_BEGIN) {
+        return PAIL_OK; /* told early, sent with the end */
+    }
+    char name[128], *prefix = NULL;
+    if (gate->kind == PL_S3_COND_HEADER || gate->kind == PL_S3_COND_PREFIX) {
+        size_t n = gate->name.len < sizeof name ? gate->name.len : sizeof name - 1;
+        memcpy(name, gate->name.ptr, n);
+        name[n] = '\0';
+        prefix = name;
+    }
+    const struct pl_s3_cond *extra = &b->view.p.cond_extra;
+    if (extra->kind == PL_S3_COND_HEADER) {
+        char *header = pl_arena_dup(&b->r->arena, extra->name);
+        b->r->failed |= !header;
+        if (header) {
+            pl_http_add(b->r, header, extra->value);
+        }
+    }
+    if (gate->kind == PL_S3_COND_HEADER) {
+        pl_http_add(b->r, name, gate->value);
+        return PAIL_OK;
+    }
+    return pl_s3_add_conditions(b, &b->op->cond, prefix ? prefix : "");
+}
+
+/* What the signature, the engine or the operation itself decide. */
+static bool is_reserved(struct pl_str name)
+{
+    static const char *const names[] = {"host",
+                                        "authorization",
+                                        "content-length",
+                                        "transfer-encoding",
+                                        "connection",
+                                        "x-amz-content-sha256",
+                                        "x-amz-security-token",
+                                        "x-amz-date",
+                                        "range",
+                                        "if-match",
+                                        "if-none-match",
+                                        "x-amz-copy-source",
+                                        "expect",
+                                        "accept-encoding"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (pl_str_ieq(name, pl_str_c(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+pail_code pl_s3_add_extra(struct pl_s3_build *b)
+{
+    if (b->op->request_payer && *b->op->request_payer) {
+        pl_http_add_c(b->r, "x-amz-request-payer", b->op->request_payer);
+    }
+    for (size_t i = 0; i < b->op->header_count; i++) {
+        struct pl_str name = pl_str_c(b->op->headers[i].name);
+        struct pl_str value = pl_str_c(b->op->headers[i].value);
+        if (!is_token(name) || !pl_header_safe(value)) {
+            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
+                           "an extra header has a name or value that cannot be sent");
+        }
+        if (is_reserved(name)) {
+            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT, "header %s is set by the request itself",
+                           b->op->headers[i].name);
+        }
+        size_t j = 0;
+        while (j < b->r->header_count && !pl_str_ieq(b->r->headers[j].name, name)) {
+            j++;
+        }
+        if (j < b->r->header_count) { /* the caller's own word for it counts */
+            char *copy = pl_arena_dup(&b->r->arena, value);
+            b->r->failed |= !copy;
+            b->r->headers[j].value = pl_str_c(copy);
+        } else {
+            pl_http_add(b->r, b->op->headers[i].name, value);
+        }
+    }
+    return PAIL_OK;
+}
