@@ -120,6 +120,7 @@ static bool step_one(pail_queue *q)
     struct pl_task *t = ((struct pl_task_op *)op->ctx)->task;
     pail_op *owner = t->owner;
     pl_task_step(op);
+    pl_task_check_alive(t);
     if (t->finished) {
         complete(owner);
     }
@@ -169,6 +170,19 @@ static pail_code prepare_stat(pail_op *op, const pail_request *r, struct pail_er
     return PAIL_OK;
 }
 
+static pail_code prepare_delete(pail_op *op, const pail_request *r, struct pail_error **err)
+{
+    struct pl_simple *s = &op->as.simple;
+    pail_code rc = pl_delete_prepare(s, &op->delete_opts, r->bucket, r->key, r->opts, err);
+    if (rc == PAIL_OK && op->delete_opts.missing_is_error) {
+        (void)pl_task_result(&s->task, NULL, NULL);
+        pl_fail(err, PAIL_E_UNSUPPORTED, "missing_is_error is for the blocking call only");
+        pl_error_hint(err, "submit a stat first");
+        return PAIL_E_UNSUPPORTED;
+    }
+    return rc;
+}
+
 static pail_code prepare(pail_op *op, const pail_request *r, struct pail_error **err)
 {
     switch (r->verb) {
@@ -181,7 +195,7 @@ static pail_code prepare(pail_op *op, const pail_request *r, struct pail_error *
     case PAIL_STAT: op->task = &op->as.simple.task; return prepare_stat(op, r, err);
     case PAIL_DELETE:
         op->task = &op->as.simple.task;
-        return pl_delete_prepare(&op->as.simple, &op->delete_opts, r->bucket, r->key, r->opts, err);
+        return prepare_delete(op, r, err);
     case PAIL_COPY:
         op->task = &op->as.copy.task;
         return pl_copy_prepare(&op->as.copy, r->bucket, r->key, r->dst_bucket, r->dst_key, r->opts,
@@ -219,9 +233,6 @@ PAIL_API pail_code pail_submit(pail_queue *q, const pail_request *request, pail_
     op->task->queue = &q->queue;
     op->task->may_block = false;
     op->task->owner = op;
-    if (op->task == &op->as.simple.task && op->as.simple.op) {
-        op->as.simple.op->op.may_block = false;
-    }
     pl_task_start(op->task);
     if (op->task->finished) {
         pl_queue_kick(&q->queue);

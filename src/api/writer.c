@@ -14,6 +14,7 @@ struct pail_writer {
 static void keep_options(struct pail_writer *w, pail_put_opts *o)
 {
     struct pl_arena *a = &w->arena;
+    o->size = sizeof *o;
     const char **const texts[] = {
         &o->attr.content_type,        &o->attr.content_encoding, &o->attr.content_language,
         &o->attr.content_disposition, &o->attr.cache_control,    &o->attr.storage_class,

@@ -155,7 +155,9 @@ static void submit_first(struct pl_get *g)
         submit_stat(g);
         return;
     }
-    if (!at_once && range.kind != PL_RANGE_SUFFIX) {
+    if (at_once) {
+        g->part_size = UINT64_MAX; /* one part is all of it */
+    } else if (range.kind != PL_RANGE_SUFFIX) {
         uint64_t most = range.kind == PL_RANGE_SPAN && range.length < g->part_size ? range.length
                                                                                    : g->part_size;
         most = !is_stream(g) && room < most ? room : most;
@@ -265,8 +267,7 @@ static bool accept(struct pl_get *g, struct pl_task_op *o)
 {
     uint64_t got = atomic_load(&o->body.done), at = o->index * g->part_size;
     uint64_t want = g->total - at;
-    bool at_once = o->index == 0 && g->caps.get_best == UINT64_MAX && !is_stream(g);
-    want = !at_once && want > g->part_size ? g->part_size : want;
+    want = want > g->part_size ? g->part_size : want;
     if (o->index && g->etag && o->op.out.info.etag && strcmp(g->etag, o->op.out.info.etag) != 0) {
         fail_changed(g, "replaced");
         return false;

@@ -41,7 +41,6 @@ struct pl_op *pl_simple_init(struct pl_simple *s, enum pl_op_kind kind, const ch
 {
     s->task.ops = &simple_ops;
     s->task.total = -1;
-    s->task.may_block = true;
     s->op = pl_task_op_new(&s->task, kind, bucket, key);
     return s->op ? &s->op->op : NULL;
 }

@@ -21,7 +21,6 @@ struct pl_task_op *pl_task_op_new(struct pl_task *t, enum pl_op_kind kind, const
     o->op.kind = kind;
     o->op.bucket = bucket;
     o->op.key = key;
-    o->op.may_block = t->may_block;
     o->op.deadline_ns = t->deadline_ns;
     if (t->call) {
         o->op.headers = t->call->headers;
@@ -43,6 +42,7 @@ void pl_task_op_free(struct pl_task_op *o)
 
 void pl_task_submit(struct pl_task *t, struct pl_task_op *o)
 {
+    o->op.may_block = t->may_block;
     o->prev = NULL;
     o->next = t->flying;
     if (t->flying) {
@@ -165,6 +165,15 @@ static int wait_ms(const struct pl_task *t)
     return wait > 60000 ? 60000 : (int)wait;
 }
 
+void pl_task_check_alive(struct pl_task *t)
+{
+    if (!t->finished && !t->failing && t->in_flight == 0) {
+        PL_ASSERT(false);
+        pl_task_fail(t, PAIL_E_INTERNAL, NULL);
+        wind_down(t);
+    }
+}
+
 pail_code pl_task_run(struct pl_task *t)
 {
     struct pl_queue queue;
@@ -179,6 +188,7 @@ pail_code pl_task_run(struct pl_task *t)
         struct pl_op *op = pl_queue_pop(&queue);
         if (op) {
             pl_task_step(op);
+            pl_task_check_alive(t);
         } else {
             /* A fired cancel stays readable: once noticed, wait for completions only. */
             const struct pail_cancel *cancel = t->call && !t->failing ? t->call->cancel : NULL;

@@ -6,8 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef TEST_SHARED /* a program of several files defines them in one */
+extern int test_number, test_failures, test_failed;
+extern const char *test_skip_reason;
+#else
 static int test_number, test_failures, test_failed;
 static const char *test_skip_reason;
+#endif
 
 #define CHECK(x)                                                                                   \
     do {                                                                                           \
@@ -47,7 +52,7 @@ static const char *test_skip_reason;
         return;                                                                                    \
     } while (0)
 
-static void test_run(const char *name, void (*fn)(void))
+__attribute__((unused)) static void test_run(const char *name, void (*fn)(void))
 {
     test_failed = 0;
     test_skip_reason = NULL;
@@ -59,7 +64,7 @@ static void test_run(const char *name, void (*fn)(void))
     fflush(stdout);
 }
 #define RUN(fn) test_run(#fn, fn)
-static int test_end(void)
+__attribute__((unused)) static int test_end(void)
 {
     printf("1..%d\n", test_number);
     return test_failures != 0;

@@ -1,0 +1,199 @@
+#include "contract.h"
+
+#include <stdint.h>
+#include <unistd.h>
+
+pail_client *client;
+pail_bucket *bucket;
+const char *bucket_name;
+pail_error *err;
+int test_number, test_failures, test_failed;
+const char *test_skip_reason;
+
+static char *exempt;     /* the text of the exemption file */
+static const char *only; /* PAIL_CONTRACT_ONLY: tests whose name has this in it */
+
+static char *read_exemptions(const char *name)
+{
+    char path[512];
+    const char *folder = getenv("PAIL_CONTRACT_EXEMPT");
+    snprintf(path, sizeof path, "%s/%s.txt", folder ? folder : "tests/contract/exempt", name);
+    FILE *f = fopen(path, "r");
+    char *text = calloc(1, 64 << 10);
+    if (f && text) {
+        (void)!fread(text, 1, (64 << 10) - 1, f);
+    }
+    if (f) {
+        fclose(f);
+    }
+    return text;
+}
+
+/* The reason behind "NAME:" at the start of a line, or NULL. */
+static const char *exemption(const char *name, char *room, size_t size)
+{
+    size_t n = strlen(name);
+    for (const char *line = exempt; line && *line;
+         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : "") {
+        if (strncmp(line, name, n) == 0 && line[n] == ':') {
+            snprintf(room, size, "%.*s", (int)strcspn(line + n + 2, "\n"), line + n + 2);
+            return room;
+        }
+    }
+    return NULL;
+}
+
+static bool open_bucket(const char *name)
+{
+    bucket_name = name;
+    if (pail_bucket_create(client, name, NULL, &err) ||
+        pail_bucket_open(client, name, &bucket, &err)) {
+        test_failed = 1;
+        printf("# making the bucket: %s\n", pail_error_message(err));
+        return false;
+    }
+    return true;
+}
+
+static void close_bucket(void)
+{
+    pail_bucket_close(bucket);
+    bucket = NULL;
+    pail_error_free(err);
+    err = NULL;
+    pail_code rc =
+        pail_bucket_delete(client, bucket_name, PAIL_OPTS(bucket, .delete_contents = true), &err);
+    if (rc && rc != PAIL_E_BUCKET_NOT_FOUND) {
+        test_failed = 1;
+        printf("# deleting the bucket: %s\n", pail_error_message(err));
+    }
+    pail_error_free(err);
+    err = NULL;
+}
+
+void contract_run(const char *name, void (*fn)(void))
+{
+    static unsigned serial;
+    char reason[256], bucket_text[64];
+    if (only && !strstr(name, only)) {
+        return;
+    }
+    test_failed = 0;
+    test_skip_reason = exemption(name, reason, sizeof reason);
+    if (!test_skip_reason) {
+        snprintf(bucket_text, sizeof bucket_text, "pail-contract-%ld-%u", (long)getpid(), serial++);
+        if (open_bucket(bucket_text)) {
+            fn();
+            close_bucket();
+        }
+    }
+    pail_error_free(err);
+    err = NULL;
+    test_failures += test_failed;
+    const char *skip = test_failed ? NULL : test_skip_reason;
+    printf("%s %d - %s%s%s\n", test_failed ? "not ok" : "ok", ++test_number, name,
+           skip ? " # SKIP " : "", skip ? skip : "");
+    fflush(stdout);
+}
+
+/* ---- helpers ---- */
+
+bool supports(pail_ability ability)
+{
+    return pail_supports(client, ability) != PAIL_NO;
+}
+
+void put_bytes(const char *key, const void *data, size_t n)
+{
+    CODE(pail_put(bucket, key, PAIL_BUF(data, n), NULL, NULL, &err), PAIL_OK);
+}
+
+void put_text(const char *key, const char *text)
+{
+    put_bytes(key, text, strlen(text));
+}
+
+void expect_text(const char *key, const char *text)
+{
+    void *data = NULL;
+    size_t n = 0;
+    CODE(pail_get_alloc(bucket, key, NULL, &data, &n, &err), PAIL_OK);
+    if (data) {
+        CHECK_INT(n, strlen(text));
+        CHECK(n == strlen(text) && memcmp(data, text, n) == 0);
+    }
+    pail_free(data);
+}
+
+bool object_there(const char *key)
+{
+    pail_code rc = pail_stat(bucket, key, NULL, NULL, NULL);
+    CHECK(rc == PAIL_OK || rc == PAIL_E_NOT_FOUND);
+    return rc == PAIL_OK;
+}
+
+const char *keys_of(const pail_list_opts *opts)
+{
+    static char text[8192];
+    pail_iter *it = NULL;
+    const pail_info *i;
+    size_t n = 0;
+    text[0] = '\0';
+    CODE(pail_list(bucket, opts, &it, &err), PAIL_OK);
+    pail_code rc = PAIL_DONE;
+    while (it && (rc = pail_iter_next(it, &i, &err)) == PAIL_OK) {
+        n += (size_t)snprintf(text + n, n < sizeof text ? sizeof text - n : 0, "%s%s", n ? "|" : "",
+                              i->key);
+    }
+    CODE(rc, PAIL_DONE);
+    pail_iter_free(it);
+    return text;
+}
+
+unsigned char *pattern(size_t n, unsigned seed)
+{
+    unsigned char *p = malloc(n ? n : 1);
+    uint64_t x = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (size_t i = 0; p && i < n; i++) {
+        x = x * UINT64_C(6364136223846793005) + 1442695040888963407U;
+        p[i] = (unsigned char)(x >> 56);
+    }
+    return p;
+}
+
+int main(int argc, char **argv)
+{
+    const char *url = argc > 2 ? argv[2] : NULL;
+    const char *from = argc > 2 && strncmp(url, "env:", 4) == 0 ? url + 4 : NULL;
+    if (argc < 2) {
+        fprintf(stderr, "contract NAME URL\n");
+        return 2;
+    }
+    if (from) {
+        url = getenv(from);
+        if (!url) {
+            printf("1..0 # SKIP %s is not set: this server does not run\n", from);
+            return 0;
+        }
+    }
+    exempt = read_exemptions(argv[1]);
+    only = getenv("PAIL_CONTRACT_ONLY");
+    if (pail_open(url, NULL, &client, &err)) {
+        printf("Bail out! %s\n", pail_error_message(err));
+        return 1;
+    }
+    bucket_suite();
+    keys_suite();
+    read_suite();
+    write_suite();
+    list_suite();
+    delete_suite();
+    copy_suite();
+    condition_suite();
+    upload_suite();
+    handle_suite();
+    queue_suite();
+    pail_close(client);
+    free(exempt);
+    return test_end();
+}

@@ -1,0 +1,128 @@
+#include "contract.h"
+
+#include <poll.h>
+
+struct outcome {
+    int calls;
+    pail_code code;
+    uint64_t size;
+};
+
+static void note(pail_op *op, pail_code code, const pail_info *info, const pail_error *e, void *ctx)
+{
+    struct outcome *o = ctx;
+    (void)op;
+    (void)e;
+    o->calls++;
+    o->code = code;
+    o->size = info ? info->size : 0;
+}
+
+static void dispatch_all(pail_queue *q, struct outcome *outcomes, size_t n)
+{
+    for (int rounds = 0; rounds < 10000; rounds++) {
+        size_t done = 0;
+        for (size_t i = 0; i < n; i++) {
+            done += outcomes[i].calls > 0;
+        }
+        if (done == n) {
+            return;
+        }
+        struct pollfd fd = {.fd = pail_queue_fd(q), .events = POLLIN};
+        (void)poll(&fd, 1, 1000);
+        (void)pail_queue_dispatch(q, 0);
+    }
+}
+
+static void test_queue__many_operations_complete_once_each(void)
+{
+    enum { N = 24 };
+    pail_queue *q = pail_queue_new();
+    struct outcome puts[N] = {{0}}, gets[N] = {{0}};
+    char keys[N][8], bufs[N][16];
+    pail_body bodies[N];
+    REQUIRE(q != NULL);
+    for (int i = 0; i < N; i++) {
+        snprintf(keys[i], sizeof keys[i], "k%02d", i);
+        bodies[i] = (pail_body){.kind = PAIL_BODY_BUF, .buf = keys[i], .len = 3};
+        pail_request r = {.size = sizeof r,
+                          .verb = PAIL_PUT,
+                          .bucket = bucket,
+                          .key = keys[i],
+                          .body = &bodies[i]};
+        CODE(pail_submit(q, &r, note, &puts[i], NULL, &err), PAIL_OK);
+        CHECK_INT(puts[i].calls, 0);
+    }
+    dispatch_all(q, puts, N);
+    for (int i = 0; i < N; i++) {
+        bodies[i] = (pail_body){.kind = PAIL_BODY_BUF, .buf = bufs[i], .len = 16};
+        pail_request r = {.size = sizeof r,
+                          .verb = PAIL_GET,
+                          .bucket = bucket,
+                          .key = keys[i],
+                          .body = &bodies[i]};
+        CODE(pail_submit(q, &r, note, &gets[i], NULL, &err), PAIL_OK);
+    }
+    dispatch_all(q, gets, N);
+    for (int i = 0; i < N; i++) {
+        CHECK_INT(puts[i].calls, 1);
+        CHECK_INT(puts[i].code, PAIL_OK);
+        CHECK_INT(gets[i].calls, 1);
+        CHECK_INT(gets[i].code, PAIL_OK);
+        CHECK_INT(gets[i].size, 3);
+        CHECK(memcmp(bufs[i], keys[i], 3) == 0);
+    }
+    pail_queue_free(q);
+}
+
+static void test_queue__cancelled_operation_completes_too(void)
+{
+    pail_queue *q = pail_queue_new();
+    struct outcome o = {0};
+    pail_op *op = NULL;
+    char buf[8];
+    pail_body body = {.kind = PAIL_BODY_BUF, .buf = buf, .len = 8};
+    pail_request r = {
+        .size = sizeof r, .verb = PAIL_GET, .bucket = bucket, .key = "gone", .body = &body};
+    REQUIRE(q != NULL);
+    OK(pail_submit(q, &r, note, &o, &op, &err));
+    pail_op_cancel(op);
+    dispatch_all(q, &o, 1);
+    CHECK_INT(o.calls, 1);
+    CHECK(o.code == PAIL_E_CANCELLED || o.code == PAIL_E_NOT_FOUND);
+    pail_queue_free(q);
+}
+
+static void test_queue__stat_copy_and_delete(void)
+{
+    pail_queue *q = pail_queue_new();
+    struct outcome o[3] = {{0}};
+    put_text("k", "12345");
+    REQUIRE(q != NULL);
+    pail_request stat = {.size = sizeof stat, .verb = PAIL_STAT, .bucket = bucket, .key = "k"};
+    pail_request copy = {.size = sizeof copy,
+                         .verb = PAIL_COPY,
+                         .bucket = bucket,
+                         .key = "k",
+                         .dst_bucket = bucket,
+                         .dst_key = "c"};
+    OK(pail_submit(q, &stat, note, &o[0], NULL, &err));
+    OK(pail_submit(q, &copy, note, &o[1], NULL, &err));
+    dispatch_all(q, o, 2);
+    CHECK_INT(o[0].size, 5);
+    CHECK_INT(o[1].code, PAIL_OK);
+    pail_request delete = {
+        .size = sizeof delete, .verb = PAIL_DELETE, .bucket = bucket, .key = "k"};
+    OK(pail_submit(q, &delete, note, &o[2], NULL, &err));
+    dispatch_all(q, o, 3);
+    CHECK_INT(o[2].code, PAIL_OK);
+    CHECK_STR(keys_of(NULL), "c");
+    pail_queue_free(q);
+}
+
+void queue_suite(void)
+{
+    CONTRACT(test_queue__many_operations_complete_once_each);
+    CONTRACT(test_queue__cancelled_operation_completes_too);
+    CONTRACT(test_queue__stat_copy_and_delete);
+}

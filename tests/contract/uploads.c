@@ -1,0 +1,113 @@
+#include "contract.h"
+
+static size_t part_bytes(void)
+{
+    uint64_t part = pail_client_limit(client, PAIL_LIMIT_PART_MIN);
+    return part < 256 << 10 ? 256 << 10 : (size_t)part;
+}
+
+static int count_uploads(char *key, char *id)
+{
+    pail_iter *it = NULL;
+    const pail_info *i;
+    int n = 0;
+    CODE(pail_uploads(bucket, NULL, &it, &err), PAIL_OK);
+    while (it && pail_iter_next(it, &i, &err) == PAIL_OK) {
+        n++;
+        snprintf(key, 64, "%s", i->key);
+        snprintf(id, 1024, "%s", i->upload_id ? i->upload_id : "");
+    }
+    pail_iter_free(it);
+    return n;
+}
+
+static void test_upload__writer_in_parts_is_visible_only_after_commit(void)
+{
+    size_t part = part_bytes(), n = 2 * part + 5;
+    unsigned char *data = pattern(n, 2);
+    pail_writer *w = NULL;
+    pail_info *info = NULL;
+    OK(pail_writer_open(bucket, "k",
+                        PAIL_OPTS(put, .part_size = part, .attr = {.content_type = "text/x-w"}), &w,
+                        &err));
+    for (size_t at = 0; at < n;) {
+        size_t step = n - at < 100003 ? n - at : 100003;
+        OK(pail_writer_write(w, data + at, step, &err));
+        at += step;
+    }
+    CHECK(!object_there("k"));
+    CODE(pail_writer_commit(w, &info, &err), PAIL_OK);
+    CHECK(info && info->size == n);
+    CODE(pail_writer_write(w, "x", 1, &err), PAIL_E_BAD_ARGUMENT);
+    pail_writer_free(w);
+    pail_info_free(info);
+    void *got = NULL;
+    size_t len = 0;
+    OK(pail_get_alloc(bucket, "k", NULL, &got, &len, &err));
+    CHECK(len == n && memcmp(got, data, n) == 0);
+    pail_free(got);
+    OK(pail_stat(bucket, "k", NULL, &info, &err));
+    CHECK_STR(info->content_type, "text/x-w");
+    pail_info_free(info);
+    free(data);
+}
+
+static void test_upload__dropped_writer_leaves_nothing(void)
+{
+    size_t part = part_bytes();
+    unsigned char *data = pattern(part + 1, 2);
+    char key[64], id[1024];
+    pail_writer *w = NULL;
+    OK(pail_writer_open(bucket, "k", PAIL_OPTS(put, .part_size = part), &w, &err));
+    OK(pail_writer_write(w, data, part + 1, &err));
+    pail_writer_free(w);
+    CHECK(!object_there("k"));
+    CHECK_INT(count_uploads(key, id), 0);
+    OK(pail_writer_open(bucket, "k", NULL, &w, &err)); /* before anything was sent */
+    pail_writer_free(w);
+    CHECK(!object_there("k"));
+    free(data);
+}
+
+static void test_upload__small_and_empty_writers_are_one_object(void)
+{
+    pail_writer *w = NULL;
+    OK(pail_writer_open(bucket, "small", NULL, &w, &err));
+    OK(pail_writer_write(w, "ab", 2, &err));
+    OK(pail_writer_write(w, "c", 1, &err));
+    CODE(pail_writer_commit(w, NULL, &err), PAIL_OK);
+    pail_writer_free(w);
+    expect_text("small", "abc");
+    OK(pail_writer_open(bucket, "none", NULL, &w, &err));
+    CODE(pail_writer_commit(w, NULL, &err), PAIL_OK);
+    pail_writer_free(w);
+    expect_text("none", "");
+}
+
+static void test_upload__unfinished_ones_are_listed_and_aborted(void)
+{
+    size_t part = part_bytes();
+    unsigned char *data = pattern(2 * part + 1, 2);
+    char key[64] = "", id[1024] = "";
+    pail_writer *w = NULL;
+    OK(pail_writer_open(bucket, "k", PAIL_OPTS(put, .part_size = part), &w, &err));
+    OK(pail_writer_write(w, data, 2 * part + 1, &err));
+    CHECK_INT(count_uploads(key, id), 1);
+    CHECK_STR(key, "k");
+    OK(pail_upload_abort(bucket, key, id, &err));
+    CHECK_INT(count_uploads(key, id), 0);
+    pail_code rc = pail_writer_commit(w, NULL, &err);
+    CHECK(rc == PAIL_E_UPLOAD_NOT_FOUND);
+    pail_writer_free(w);
+    CHECK(!object_there("k"));
+    CODE(pail_upload_abort(bucket, "k", id, &err), PAIL_E_UPLOAD_NOT_FOUND);
+    free(data);
+}
+
+void upload_suite(void)
+{
+    CONTRACT(test_upload__writer_in_parts_is_visible_only_after_commit);
+    CONTRACT(test_upload__dropped_writer_leaves_nothing);
+    CONTRACT(test_upload__small_and_empty_writers_are_one_object);
+    CONTRACT(test_upload__unfinished_ones_are_listed_and_aborted);
+}
