@@ -3,8 +3,8 @@
  *     contract NAME URL        NAME names the file of exemptions, exempt/NAME.txt ("test: reason"
  * lines)
  *
- * Settings and credentials come from the environment or the URL. Each test has a bucket of its own.
- */
+ * URL is of a store of our own, or server:PREFIX (see open_client). Each test has a bucket of its
+ * own. */
 #ifndef PAIL_CONTRACT_H
 #define PAIL_CONTRACT_H
 

@@ -161,27 +161,67 @@ unsigned char *pattern(size_t n, unsigned seed)
     return p;
 }
 
+/* What tests/servers/servers.sh prints for a server: PREFIX_ENDPOINT, PREFIX_ACCESS_KEY, ... */
+static const char *of_server(const char *prefix, const char *what)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s_%s", prefix, what);
+    return getenv(name);
+}
+
+/* Opens "local:", "memory:", "file:///dir"; or "server:PREFIX", an S3 server that runs if its
+ * variables are set. 0: fine, 1: failed, -1: the server does not run. */
+static int open_client(const char *url)
+{
+    static const char *const parts[][2] = {{"ENDPOINT", "aws_endpoint_url"},
+                                           {"ACCESS_KEY", "aws_access_key_id"},
+                                           {"SECRET_KEY", "aws_secret_access_key"},
+                                           {"REGION", "aws_region"},
+                                           {"CA", "ca_file"}};
+    const char *prefix = strncmp(url, "server:", 7) == 0 ? url + 7 : NULL;
+    pail_kv settings[16];
+    size_t n = 0;
+    for (size_t i = 0; prefix && i < 5; i++) {
+        const char *value = of_server(prefix, parts[i][0]);
+        if (value) {
+            settings[n++] = (pail_kv){parts[i][1], value};
+        } else if (i == 0) {
+            printf("1..0 # SKIP %s_ENDPOINT is not set: this server does not run\n", prefix);
+            return -1;
+        }
+    }
+    const char *extra = getenv("PAIL_CONTRACT_SETTINGS"); /* "name=value,..." */
+    char *text = extra ? strdup(extra) : NULL, *save = NULL;
+    for (char *one = text ? strtok_r(text, ",", &save) : NULL; one && n < 16;
+         one = strtok_r(NULL, ",", &save)) {
+        char *equals = strchr(one, '=');
+        if (equals) {
+            *equals = '\0';
+            settings[n++] = (pail_kv){one, equals + 1};
+        }
+    }
+    pail_code rc =
+        pail_open(prefix ? "s3://" : url,
+                  PAIL_OPTS(client, .settings = settings, .settings_count = n), &client, &err);
+    free(text);
+    if (rc) {
+        printf("Bail out! %s\n", pail_error_message(err));
+    }
+    return rc != PAIL_OK;
+}
+
 int main(int argc, char **argv)
 {
-    const char *url = argc > 2 ? argv[2] : NULL;
-    const char *from = argc > 2 && strncmp(url, "env:", 4) == 0 ? url + 4 : NULL;
-    if (argc < 2) {
+    if (argc < 3) {
         fprintf(stderr, "contract NAME URL\n");
         return 2;
     }
-    if (from) {
-        url = getenv(from);
-        if (!url) {
-            printf("1..0 # SKIP %s is not set: this server does not run\n", from);
-            return 0;
-        }
+    int rc = open_client(argv[2]);
+    if (rc) {
+        return rc > 0;
     }
     exempt = read_exemptions(argv[1]);
     only = getenv("PAIL_CONTRACT_ONLY");
-    if (pail_open(url, NULL, &client, &err)) {
-        printf("Bail out! %s\n", pail_error_message(err));
-        return 1;
-    }
     bucket_suite();
     keys_suite();
     read_suite();
