@@ -210,6 +210,15 @@ pail_code pl_settings_default(struct pl_settings *s, const char *name, const cha
     return i < 0 || s->value[i] ? PAIL_OK : put(s, i, value, origin);
 }
 
+void pl_settings_unset(struct pl_settings *s, const char *name)
+{
+    int i = find(name);
+    PL_ASSERT(i >= 0);
+    if (i >= 0) {
+        clear(s, i);
+    }
+}
+
 static pail_code from_one_env(struct pl_settings *s, int i, const char *variable,
                               struct pail_error **err)
 {

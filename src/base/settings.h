@@ -21,6 +21,8 @@ PAIL_MUST pail_code pl_settings_set(struct pl_settings *s, const char *name, con
  */
 PAIL_MUST pail_code pl_settings_default(struct pl_settings *s, const char *name, const char *value,
                                         const char *origin);
+/* Forgets a value. The name must be of the table. */
+void pl_settings_unset(struct pl_settings *s, const char *name);
 /* Fills what is unset from the environment variables of the table that belong to `scheme` or to
  * all. */
 PAIL_MUST pail_code pl_settings_from_env(struct pl_settings *s, const char *scheme,

@@ -30,8 +30,8 @@ const struct kind kinds[] = {
     {.name = "v4", .is_folder = true, .run_folder = run_sigv4_suite},
     {.name = "v4a", .is_folder = true, .skip = "SigV4A is not supported"},
 
-    {.name = "profile-parser-tests", .list = "tests", .skip = "not yet"},
-    {.name = "file-location-tests", .list = "tests", .skip = "not yet"},
+    {.name = "profile-parser-tests", .list = "tests", .run_case = run_profile_parser},
+    {.name = "file-location-tests", .list = "tests", .run_case = run_file_location},
     {.name = "assume-role-tests", .list = "tests", .skip = CHAIN},
     {.name = "ecs-tests", .list = "tests", .skip = CHAIN},
     {.name = "default-chain", .is_folder = true, .skip = CHAIN},

@@ -109,7 +109,7 @@ static void run_cases(struct run *run, const struct kind *kind, const json_t *ro
             run->file.skipped++;
         }
     }
-    run->reason = kind->skip;
+    run->reason = kind->skip ? kind->skip : run->reason;
     end_file(run);
 }
 

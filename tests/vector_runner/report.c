@@ -52,11 +52,18 @@ void broken(struct run *run, const char *format, ...)
     putchar('\n');
 }
 
+void skip_case(struct run *run, const char *reason)
+{
+    run->case_skipped = true;
+    run->reason = reason;
+}
+
 void end_case(struct run *run)
 {
     run->file.failed += run->case_failed;
-    run->file.passed += !run->case_failed;
-    run->case_failed = false;
+    run->file.skipped += run->case_skipped && !run->case_failed;
+    run->file.passed += !run->case_skipped && !run->case_failed;
+    run->case_failed = run->case_skipped = false;
 }
 
 struct pl_str member(const json_t *object, const char *name)

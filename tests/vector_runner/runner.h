@@ -18,7 +18,7 @@ struct run {
     int tap_number;
     const char *path; /* of the file or folder at hand */
     char what[512];   /* the case at hand, for messages */
-    bool case_failed;
+    bool case_failed, case_skipped;
     const char *reason; /* why cases were skipped */
 };
 
@@ -39,6 +39,8 @@ bool same(struct run *run, const char *field, struct pl_str got, struct pl_str e
 bool same_c(struct run *run, const char *field, const char *got, const char *expected);
 /* Fails the case at hand. */
 void broken(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Skips it. */
+void skip_case(struct run *run, const char *reason);
 /* Counts the case at hand. */
 void end_case(struct run *run);
 
@@ -56,5 +58,7 @@ void run_s3_presign_url(struct run *run, const json_t *one);
 void run_s3_client_requests(struct run *run, const json_t *one);
 void run_streaming_chunked(struct run *run, const json_t *one);
 void run_unsigned_trailer(struct run *run, const json_t *one);
+void run_profile_parser(struct run *run, const json_t *one);
+void run_file_location(struct run *run, const json_t *one);
 
 #endif
