@@ -137,14 +137,29 @@ static int compare_names(struct pl_str a, struct pl_str b)
 /* Hops change or drop these, tracing adds them late, the engine sends its own. */
 static bool is_signed(struct pl_str name)
 {
-    static const char *const left_out[] = {
-        "authorization",     "baggage",    "connection", "expect",
-        "keep-alive",        "te",         "trailer",    "traceparent",
-        "transfer-encoding", "tracestate", "upgrade",    "user-agent",
-        "x-amzn-trace-id",
+    static const struct {
+        size_t len;
+        char name[18];
+    } left_out[] = {
+        {13, "authorization"},
+        {7, "baggage"},
+        {10, "connection"},
+        {6, "expect"},
+        {10, "keep-alive"},
+        {2, "te"},
+        {7, "trailer"},
+        {11, "traceparent"},
+        {10, "tracestate"},
+        {7, "upgrade"},
+        {17, "transfer-encoding"},
+        {10, "user-agent"},
+        {15, "x-amzn-trace-id"},
     };
+    if (name.len > 5 && name.ptr[4] == 'z' && name.ptr[5] == '-') {
+        return true; /* x-amz-..., the most */
+    }
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) {
-        if (pl_str_ieq(name, pl_str_c(left_out[i]))) {
+        if (name.len == left_out[i].len && pl_str_ieq(name, pl_str_n(left_out[i].name, name.len))) {
             return false;
         }
     }
@@ -205,11 +220,11 @@ bool pl_canonical_headers(struct pl_buf *out, struct pl_buf *names, const struct
         }
         sorted[at] = &headers[i];
     }
+    bool again = false;
     for (size_t i = 0; i < n; i++) {
-        bool again = i > 0 && compare_names(sorted[i - 1]->name, sorted[i]->name) == 0;
         if (!again) {
-            pl_buf_add(names, ";", i > 0);
             size_t at = out->len;
+            pl_buf_add(names, ";", i > 0);
             add_lower(out, sorted[i]->name);
             if (!pl_buf_rc(out)) {
                 pl_buf_add(names, out->ptr + at, out->len - at);
@@ -217,7 +232,8 @@ bool pl_canonical_headers(struct pl_buf *out, struct pl_buf *names, const struct
         }
         pl_buf_putc(out, again ? ',' : ':');
         add_value(out, sorted[i]->value);
-        if (i + 1 == n || compare_names(sorted[i]->name, sorted[i + 1]->name) != 0) {
+        again = i + 1 < n && compare_names(sorted[i]->name, sorted[i + 1]->name) == 0;
+        if (!again) {
             pl_buf_putc(out, '\n');
         }
     }

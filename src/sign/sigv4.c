@@ -64,15 +64,11 @@ static struct pl_str day(const struct pl_sigv4 *s)
     return pl_str_n(s->date, DAY);
 }
 
-static void add_scope(struct pl_buf *out, const struct pl_sigv4 *s,
-                      const struct pl_sigv4_identity *who)
+/* "20130524/us-east-1/s3/aws4_request", the end of the credential. */
+static struct pl_str scope(const struct pl_sigv4 *s)
 {
-    pl_buf_str(out, day(s));
-    pl_buf_putc(out, '/');
-    pl_buf_str(out, who->region);
-    pl_buf_putc(out, '/');
-    pl_buf_str(out, who->service);
-    pl_buf_str(out, PL_STR("/aws4_request"));
+    struct pl_str c = pl_buf_view(&s->credential);
+    return s->scope_at <= c.len ? pl_str_n(c.ptr + s->scope_at, c.len - s->scope_at) : PL_STR("");
 }
 
 /* SPEC AWS SigV4 "Calculate the signature": the key is HMAC over day, region, service and a word,
@@ -95,19 +91,16 @@ static bool derive_key(struct pl_sigv4 *s, const struct pl_sigv4_identity *who)
 /* Derives the key unless the last one fits: that is 10 of the 12 HMACs of a request. */
 static bool set_key(struct pl_sigv4 *s, const struct pl_sigv4_identity *who)
 {
-    struct pl_str secret = who->secret_key, cached = pl_buf_view(&s->key_of);
-    pl_buf_clear(&s->text);
-    add_scope(&s->text, s, who);
-    struct pl_str scope = pl_buf_view(&s->text);
-    if (scope.len && cached.len == scope.len + secret.len && pl_str_starts(cached, scope) &&
-        memcmp(cached.ptr + scope.len, secret.ptr, secret.len) == 0) {
+    struct pl_str secret = who->secret_key, cached = pl_buf_view(&s->key_of), of = scope(s);
+    if (of.len && cached.len == of.len + secret.len && pl_str_starts(cached, of) &&
+        memcmp(cached.ptr + of.len, secret.ptr, secret.len) == 0) {
         return true;
     }
     pl_buf_clear(&s->key_of);
     if (!derive_key(s, who)) {
         return false;
     }
-    pl_buf_str(&s->key_of, scope);
+    pl_buf_str(&s->key_of, of);
     pl_buf_str(&s->key_of, secret);
     return true;
 }
@@ -152,7 +145,7 @@ static bool compute_signature(struct pl_sigv4 *s, const struct pl_sigv4_identity
     pl_buf_str(t, PL_STR(ALGORITHM "\n"));
     pl_buf_add(t, s->date, sizeof s->date - 1);
     pl_buf_putc(t, '\n');
-    add_scope(t, s, who);
+    pl_buf_str(t, scope(s));
     pl_buf_putc(t, '\n');
     pl_buf_puts(t, hash);
     if (!set_key(s, who) || !pl_hmac_sum(&s->hmac, pl_buf_view(t), mac)) {
@@ -172,7 +165,13 @@ static void begin(struct pl_sigv4 *s, const struct pl_sigv4_identity *who)
     pl_buf_clear(&s->credential);
     pl_buf_str(&s->credential, who->access_key);
     pl_buf_putc(&s->credential, '/');
-    add_scope(&s->credential, s, who);
+    s->scope_at = s->credential.len;
+    pl_buf_str(&s->credential, day(s));
+    pl_buf_putc(&s->credential, '/');
+    pl_buf_str(&s->credential, who->region);
+    pl_buf_putc(&s->credential, '/');
+    pl_buf_str(&s->credential, who->service);
+    pl_buf_str(&s->credential, PL_STR("/aws4_request"));
 }
 
 /* All headers that are signed: host, ours, the caller's. False: too many. */

@@ -51,6 +51,7 @@ struct pl_sigv4 {
     /* Of the last call, for tests and to compare with what a server says. */
     struct pl_buf canonical, to_sign;
     struct pl_buf query, signed_names, credential, text; /* scratch of one call */
+    size_t scope_at;                                     /* in credential, behind the access key */
     int64_t date_s;                                      /* the second that date stands for */
     char date[PL_DATE_BASIC_SIZE];                       /* "": none yet */
     char signature[PL_SHA256_HEX];
