@@ -173,6 +173,9 @@ static void start(struct pl_task *t)
     struct pl_get *g = of(t);
     const pail_range *r = &g->opts.range;
     g->part_size = pl_plan_range(&g->caps, g->opts.part_size);
+    if (g->caps.get_best == UINT64_MAX && !is_stream(g)) {
+        g->part_size = UINT64_MAX; /* all comes with the first request, whatever was asked for */
+    }
     g->window = pl_plan_window(&g->caps, g->opts.concurrency);
     g->whole = !r->offset && !r->length && !r->suffix;
     g->want = (struct pl_range){.kind = PL_RANGE_ALL};

@@ -63,7 +63,7 @@ class UsageTest(CliTest):
         self.assertFalse(os.path.exists(self.path("out")))
 
     def test_unknown_setting__names_the_nearest(self):
-        self.assertIn("aws_region", self.fails(10, "ls", "s3://b", "--set", "aws_regoin=x").err)
+        self.assertIn("aws_region", self.fails(10, "ls", "--set", "aws_regoin=x").err)
 
     def test_bare_name__is_a_local_path(self):
         result = self.fails(2, "ls", "bucket")
