@@ -22,6 +22,7 @@ struct pl_s3_learned {
     bool delete_md5;    /* DeleteObjects wants Content-MD5 */
     bool no_delete_many;
     bool no_copy_part;
+    bool no_versions;
     bool no_location; /* CreateBucket without a body */
     bool style_known;
     enum pl_s3_style style;
@@ -95,7 +96,8 @@ struct pl_s3_memo {
     char sha256[65];
     char expected[PL_SUM_BASE64_MAX]; /* get: what the first head said of the whole, in `sum` */
     /* How the last attempt was sent, for the reading of its answer. */
-    bool sent_sum, sent_unsigned, sent_body, sent_urlenc, sent_virtual, sent_v1, sent_md5;
+    bool sent_sum, sent_unsigned, sent_body, sent_urlenc, sent_virtual, sent_v1, sent_md5,
+        sent_plain;
     char region[PL_S3_REGION_MAX];
 };
 

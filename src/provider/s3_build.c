@@ -331,7 +331,7 @@ static struct pl_s3_memo *memo_of(struct pl_op *op, struct pl_attempt *a)
     }
     if (memo) {
         memo->sent_sum = memo->sent_unsigned = memo->sent_body = memo->sent_urlenc = false;
-        memo->sent_virtual = memo->sent_v1 = memo->sent_md5 = false;
+        memo->sent_virtual = memo->sent_v1 = memo->sent_md5 = memo->sent_plain = false;
     }
     return memo;
 }

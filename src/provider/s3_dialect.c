@@ -162,6 +162,7 @@ static void s3_explain(struct pl_dialect *d, struct pl_buf *out)
     line(out, l->delete_md5, "s3_delete_sum", "md5");
     line(out, l->no_delete_many, "s3_delete_max", "0");
     line(out, l->no_copy_part, "s3_copy_part", "false");
+    line(out, l->no_versions, "s3_versions", "false");
     line(out, l->no_location, "s3_location", "false");
     line(out, l->style_known, "s3_style", l->style == PL_S3_PATH ? "path" : "virtual");
     line(out, l->put_create, "s3_cond_put create-only", answers[l->put_create]);

@@ -95,6 +95,7 @@ void pl_s3_view(struct pl_s3 *s3, const char *bucket, struct pl_s3_view *out)
     out->p.style = l->style_known ? l->style : out->p.style;
     out->p.list_urlenc |= l->urlenc;
     out->p.copy_part &= !l->no_copy_part;
+    out->p.versions &= !l->no_versions;
     out->p.location &= !l->no_location;
 }
 

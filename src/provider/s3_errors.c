@@ -277,16 +277,24 @@ static bool react_style(struct failure *f)
     return news;
 }
 
+static bool react_list(struct failure *f)
+{
+    struct pl_s3_learned *l = &f->s3->learned;
+    bool unknown_there = f->r->status == 501 || f->r->status == 405;
+    if (f->op->in.list.versions && !f->memo->sent_plain) {
+        return unknown_there && learn_flag(f, &l->no_versions, PL_LEARNED_OTHER);
+    }
+    return !f->memo->sent_v1 && (unknown_there || code_is(f, "InvalidArgument")) &&
+           learn_flag(f, &l->list_v1, PL_LEARNED_LIST);
+}
+
 static bool react_kind(struct failure *f)
 {
     struct pl_s3_learned *l = &f->s3->learned;
     int status = f->r->status;
     switch (f->op->kind) {
     case PL_OP_DELETE_MANY: return react_delete_many(f);
-    case PL_OP_LIST:
-        return !f->op->in.list.versions && !f->memo->sent_v1 &&
-               (status == 501 || code_is(f, "InvalidArgument")) &&
-               learn_flag(f, &l->list_v1, PL_LEARNED_LIST);
+    case PL_OP_LIST: return react_list(f);
     case PL_OP_BUCKET_CREATE:
         return f->memo->sent_body &&
                (code_is(f, "InvalidLocationConstraint") || code_is(f, "MalformedXML") ||
@@ -404,7 +412,8 @@ static void describe(struct failure *f, struct pail_error **err)
     while (message.len && (message.ptr[message.len - 1] == '.' || message.len > 300)) {
         message.len--;
     }
-    if (message.len) {
+    bool of_condition = f->out->code == PAIL_E_EXISTS || f->out->code == PAIL_E_PRECONDITION;
+    if (message.len && !of_condition) {
         pl_fail(err, f->out->code, "%.*s", (int)message.len, message.ptr);
     } else {
         pl_fail(err, f->out->code, "%s", plain_words(f->out->code));

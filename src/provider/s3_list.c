@@ -64,6 +64,7 @@ static void objects_query(struct pl_s3_build *b, const struct token *t)
     const char *after = b->op->in.list.start_after;
     bool v1 = b->view.p.list == PL_S3_V1 || t->kind == TOKEN_V1;
     b->memo->sent_v1 = v1;
+    b->memo->sent_plain = b->op->in.list.versions;
     if (!v1) {
         parameter(b, "list-type", "2");
         parameter(b, "continuation-token", t->rest);
@@ -96,7 +97,7 @@ pail_code pl_s3_add_list_query(struct pl_s3_build *b)
     }
     if (uploads) {
         markers_query(b, &t, "uploads", "upload-id-marker");
-    } else if (b->op->in.list.versions) {
+    } else if (b->op->in.list.versions && b->view.p.versions) {
         markers_query(b, &t, "versions", "version-id-marker");
     } else {
         objects_query(b, &t);
@@ -129,6 +130,7 @@ struct page {
     struct items entries, prefixes;
     pail_info now;
     bool truncated, url_encoded, in_entry, in_prefix;
+    bool versions; /* of keys; where the service has none they were asked for as keys */
     char *next, *next_key, *next_second;
 };
 
@@ -326,7 +328,7 @@ static bool in_order(const struct items *items)
  * cannot be mended. */
 static bool merge(struct pl_op *op, struct page *p)
 {
-    bool versions = op->kind != PL_OP_BUCKET_LIST && op->in.list.versions;
+    bool versions = p->versions;
     struct items *all[] = {&p->entries, &p->prefixes};
     for (int i = 0; i < 2; i++) {
         if (!in_order(all[i])) {
@@ -356,12 +358,12 @@ static bool starts_with(const char *s, const char *start)
 }
 
 /* Whether the caller wants the entry; *backwards: it ought not to be on this page at all. */
-static bool is_wanted(const struct pl_op *op, const struct token *t, const pail_info *i,
-                      bool *backwards)
+static bool is_wanted(const struct pl_op *op, const struct page *p, const struct token *t,
+                      const pail_info *i, bool *backwards)
 {
     const char *prefix = op->in.list.prefix, *after = op->in.list.start_after;
     const char *last = t->kind && t->last.ptr ? t->last.ptr : NULL;
-    bool repeats = op->in.list.versions || op->kind == PL_OP_MP_LIST;
+    bool repeats = p->versions || op->kind == PL_OP_MP_LIST;
     if (last && op->kind != PL_OP_BUCKET_LIST) {
         int order = strcmp(i->key, last);
         if (order == 0 && i->is_prefix) {
@@ -390,7 +392,7 @@ static bool set_next(struct pl_s3 *s3, struct pl_op *op, const struct page *p,
                      const struct token *t, const char *end)
 {
     const char *last = t->last.ptr ? t->last.ptr : "";
-    bool markers = op->kind == PL_OP_MP_LIST || op->in.list.versions;
+    bool markers = op->kind == PL_OP_MP_LIST || p->versions;
     if (op->kind == PL_OP_BUCKET_LIST) {
         if (p->next && t->kind && strcmp(p->next, t->rest) == 0) {
             return false;
@@ -434,11 +436,11 @@ static void fail(struct pl_verdict *out, enum pl_next next, pail_code code, stru
     pl_fail(err, code, "%s", why);
 }
 
-static const char *root_of(const struct pl_op *op)
+static const char *root_of(const struct pl_op *op, bool versions)
 {
     return op->kind == PL_OP_BUCKET_LIST ? "ListAllMyBucketsResult"
            : op->kind == PL_OP_MP_LIST   ? "ListMultipartUploadsResult"
-           : op->in.list.versions        ? "ListVersionsResult"
+           : versions                    ? "ListVersionsResult"
                                          : "ListBucketResult";
 }
 
@@ -485,7 +487,9 @@ static void use_page(struct pl_s3 *s3, struct pl_op *op, struct page *p, const s
     const char *end = greatest(op, p);
     size_t n = 0;
     for (size_t i = 0; i < op->out.item_count; i++) {
-        if (is_wanted(op, t, &op->out.items[i], &backwards)) {
+        op->out.items[i].is_latest |=
+            op->in.list.versions && !p->versions && !op->out.items[i].is_prefix;
+        if (is_wanted(op, p, t, &op->out.items[i], &backwards)) {
             op->out.items[n++] = op->out.items[i];
         }
     }
@@ -503,7 +507,10 @@ void pl_s3_parse_list(struct pl_s3 *s3, struct pl_op *op, struct pl_attempt *a,
                       const struct pl_http_response *r, struct pl_verdict *out,
                       struct pail_error **err)
 {
-    struct page p = {.arena = &op->arena};
+    const struct pl_s3_memo *memo = a->memo;
+    struct page p = {.arena = &op->arena,
+                     .versions = op->kind == PL_OP_LIST && op->in.list.versions &&
+                                 !(memo && memo->sent_plain)};
     struct token t = {0};
     pail_code rc = read_page(&p, pl_buf_view(&r->body));
     op->out.items = NULL;
@@ -517,7 +524,7 @@ void pl_s3_parse_list(struct pl_s3 *s3, struct pl_op *op, struct pl_attempt *a,
         }
     } else if (pl_str_is(p.root, "Error")) {
         pl_s3_parse_error(s3, op, a, r, out, err);
-    } else if (!pl_str_is(p.root, root_of(op)) || !read_token(op->in.list.token, &t)) {
+    } else if (!pl_str_is(p.root, root_of(op, p.versions)) || !read_token(op->in.list.token, &t)) {
         fail(out, PL_NEXT_RETRY, PAIL_E_PROTOCOL, err, "the service's answer is no listing");
     } else {
         use_page(s3, op, &p, &t, out, err);

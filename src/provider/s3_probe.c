@@ -18,7 +18,21 @@ struct probe {
 };
 
 /* In their order; which of them run depends on what is asked. */
-enum step { CREATE, AGAIN, PLAIN, MATCH, BEGIN, PART, FINISH, FINISH_MATCH, ABORT, DELETE, END };
+enum step {
+    CREATE,
+    AGAIN,
+    PLAIN,
+    MATCH,
+    BEGIN,
+    PART,
+    FINISH,
+    FINISH_MATCH,
+    REMOVE,      /* the object, so that the next one has to succeed: one service refuses */
+    FINISH_FREE, /* every conditional upload, having found the upload's own parts there */
+    ABORT,
+    DELETE,
+    END
+};
 struct run {
     struct pl_op op; /* first: its done gets it back */
     struct probe *probe;
@@ -145,6 +159,7 @@ static void submit(struct run *r)
         [PLAIN] = PL_OP_PUT,        [MATCH] = PL_OP_PUT,
         [BEGIN] = PL_OP_MP_BEGIN,   [PART] = PL_OP_MP_PART,
         [FINISH] = PL_OP_MP_FINISH, [FINISH_MATCH] = PL_OP_MP_FINISH,
+        [REMOVE] = PL_OP_DELETE,    [FINISH_FREE] = PL_OP_MP_FINISH,
         [ABORT] = PL_OP_MP_ABORT,   [DELETE] = PL_OP_DELETE};
     if (r->step == END) {
         if (!r->rc) {
@@ -155,7 +170,7 @@ static void submit(struct run *r)
         return;
     }
     set_op(r, kinds[r->step]);
-    if (r->step == CREATE || r->step == AGAIN || r->step == FINISH) {
+    if (r->step == CREATE || r->step == AGAIN || r->step == FINISH || r->step == FINISH_FREE) {
         r->op.cond.if_none_match = "*";
     } else if (r->step == MATCH || r->step == FINISH_MATCH) {
         r->op.cond.if_match = "0123456789abcdef0123456789abcdef";
@@ -205,6 +220,17 @@ static enum step after_finish(struct run *r, pail_code rc)
     return FINISH_MATCH;
 }
 
+static enum step after_free(struct run *r, pail_code rc)
+{
+    r->upload = rc != PAIL_OK;
+    r->exists = rc == PAIL_OK;
+    if (rc == PAIL_E_EXISTS || rc == PAIL_E_PRECONDITION) {
+        r->create = r->match = PL_S3_IGNORED;
+        return leave(r);
+    }
+    return rc ? give_up(r) : leave(r);
+}
+
 static enum step after_begin(struct run *r, pail_code rc)
 {
     if (r->step == BEGIN && !rc) {
@@ -242,7 +268,11 @@ static enum step next_step(struct run *r, pail_code rc)
     case FINISH_MATCH:
         r->match = verdict(rc, PAIL_E_PRECONDITION);
         r->upload = rc != PAIL_OK && rc != PAIL_E_UPLOAD_NOT_FOUND;
-        return r->match == PL_S3_UNTRIED ? give_up(r) : leave(r);
+        return r->match == PL_S3_UNTRIED              ? give_up(r)
+               : r->upload && r->create == PL_S3_KEPT ? REMOVE
+                                                      : leave(r);
+    case REMOVE: r->exists = rc != PAIL_OK; return rc ? give_up(r) : FINISH_FREE;
+    case FINISH_FREE: return after_free(r, rc);
     case ABORT: r->upload = false; return leave(r);
     case DELETE:
     case END: break;
