@@ -65,7 +65,7 @@ static void test_bucket__delete_refuses_one_that_is_not_empty(void)
 static void test_bucket__delete_with_contents_takes_objects_and_uploads(void)
 {
     put_text("a/b", "x");
-    put_text("a", "x");
+    put_text("c", "x");
     OK(pail_bucket_delete(client, bucket_name, PAIL_OPTS(bucket, .delete_contents = true), &err));
     bool there = true;
     OK(pail_bucket_exists(client, bucket_name, &there, &err));

@@ -12,11 +12,11 @@ static void test_delete__object_is_gone_and_again_is_fine(void)
 
 static void test_delete__leaves_the_neighbours(void)
 {
-    put_text("a", "1");
-    put_text("a/", "2");
-    put_text("a/b", "3");
-    CODE(pail_delete(bucket, "a/", NULL, &err), PAIL_OK);
-    CHECK_STR(keys_of(NULL), "a|a/b");
+    put_text("a/b", "1");
+    put_text("a/bc", "2");
+    put_text("ab", "3");
+    CODE(pail_delete(bucket, "a/b", NULL, &err), PAIL_OK);
+    CHECK_STR(keys_of(NULL), "a/bc|ab");
 }
 
 static void count_deleted(const char *key, const pail_error *e, void *ctx)

@@ -42,17 +42,42 @@ static void test_key__every_legal_name_comes_back_as_it_was_put(void)
     CHECK_INT(found, sizeof keys / sizeof *keys);
 }
 
-static void test_key__slashes_and_dots_are_ordinary_bytes(void)
+/* Puts the keys, which stand in byte order, reads them back and lists them. */
+static void expect_side_by_side(const char *const *keys, size_t n)
 {
-    static const char *const keys[] = {"a",  "a/", "a/b",    "a//b", "/lead",
-                                       "..", ".",  "a/../b", "a/./b"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    char all[256] = "";
+    for (size_t i = 0; i < n; i++) {
         put_text(keys[i], keys[i]);
+        strcat(strcat(all, i ? "|" : ""), keys[i]);
     }
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    for (size_t i = 0; i < n; i++) {
         expect_text(keys[i], keys[i]);
     }
-    CHECK_STR(keys_of(NULL), ".|..|/lead|a|a/|a/../b|a/./b|a//b|a/b");
+    CHECK_STR(keys_of(NULL), all);
+}
+
+static void test_key__object_beside_a_prefix_of_its_name(void)
+{
+    static const char *const keys[] = {"a", "a/b", "a/b/c"};
+    expect_side_by_side(keys, 3);
+}
+
+static void test_key__trailing_slash_is_an_object_with_bytes(void)
+{
+    static const char *const keys[] = {"d/", "d/e"};
+    expect_side_by_side(keys, 2);
+}
+
+static void test_key__empty_segments_are_kept(void)
+{
+    static const char *const keys[] = {"/lead", "a//b", "a/b"};
+    expect_side_by_side(keys, 3);
+}
+
+static void test_key__dot_segments_are_kept(void)
+{
+    static const char *const keys[] = {".", "..", "../up", "a/../b", "a/./b"};
+    expect_side_by_side(keys, 5);
 }
 
 static void test_key__control_characters_are_ordinary_bytes(void)
@@ -95,7 +120,10 @@ static void test_key__empty_and_malformed_ones_are_refused(void)
 void keys_suite(void)
 {
     CONTRACT(test_key__every_legal_name_comes_back_as_it_was_put);
-    CONTRACT(test_key__slashes_and_dots_are_ordinary_bytes);
+    CONTRACT(test_key__object_beside_a_prefix_of_its_name);
+    CONTRACT(test_key__trailing_slash_is_an_object_with_bytes);
+    CONTRACT(test_key__empty_segments_are_kept);
+    CONTRACT(test_key__dot_segments_are_kept);
     CONTRACT(test_key__control_characters_are_ordinary_bytes);
     CONTRACT(test_key__1024_bytes_go_and_1025_do_not);
     CONTRACT(test_key__empty_and_malformed_ones_are_refused);

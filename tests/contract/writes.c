@@ -71,7 +71,8 @@ static void test_put__tags_come_back_and_can_be_changed(void)
     if (!supports(PAIL_CAN_TAGS)) {
         SKIP("no tags here");
     }
-    static const pail_kv tags[] = {{"a", "1"}, {"b c", "x=y&z"}};
+    /* Only characters that S3 allows in tags. */
+    static const pail_kv tags[] = {{"a", "1"}, {"b c", "x=y:z/@"}};
     pail_info *info = NULL;
     OK(pail_put(bucket, "k", PAIL_BUF("x", 1),
                 PAIL_OPTS(put, .attr = {.tags = tags, .tag_count = 2}), NULL, &err));
@@ -83,7 +84,7 @@ static void test_put__tags_come_back_and_can_be_changed(void)
     CHECK_INT(info->tag_count, 1);
     if (info->tag_count == 1) {
         CHECK_STR(info->tags[0].name, "b c");
-        CHECK_STR(info->tags[0].value, "x=y&z");
+        CHECK_STR(info->tags[0].value, "x=y:z/@");
     }
     pail_info_free(info);
     expect_text("k", "x");
