@@ -282,6 +282,21 @@ PAIL_API pail_code pail_client_explain(pail_client *c, char **out, pail_error **
     return *out ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory to explain the settings");
 }
 
+/* What other requests give where the service itself has it not. A copy goes through memory then,
+ * and the condition is the service's own at the put. */
+static pail_support emulated(const struct pl_caps *caps, pail_ability ability)
+{
+    switch ((int)ability) {
+    case PAIL_CAN_COPY:
+    case PAIL_CAN_DELETE_MANY: return PAIL_EMULATED;
+    case PAIL_CAN_COPY_CREATE_ONLY:
+        return caps->ability[PAIL_CAN_PUT_CREATE_ONLY] ? PAIL_EMULATED : PAIL_NO;
+    case PAIL_CAN_COPY_IF_MATCH:
+        return caps->ability[PAIL_CAN_PUT_IF_MATCH] ? PAIL_EMULATED : PAIL_NO;
+    default: return PAIL_NO;
+    }
+}
+
 PAIL_API pail_support pail_supports(pail_client *c, pail_ability ability)
 {
     struct pl_caps caps = {0};
@@ -289,9 +304,8 @@ PAIL_API pail_support pail_supports(pail_client *c, pail_ability ability)
         return PAIL_NO;
     }
     c->provider->ops->caps(c->provider, &caps);
-    bool copies = ability == PAIL_CAN_COPY || ability == PAIL_CAN_DELETE_MANY;
-    return caps.ability[ability] == PAIL_NO && copies ? PAIL_EMULATED
-                                                      : (pail_support)caps.ability[ability];
+    return caps.ability[ability] == PAIL_NO ? emulated(&caps, ability)
+                                            : (pail_support)caps.ability[ability];
 }
 
 PAIL_API uint64_t pail_client_limit(pail_client *c, pail_limit limit)
