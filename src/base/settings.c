@@ -15,7 +15,6 @@ static const struct setting {
 } table[] = {
     {"local_home", TEXT, "local", {"home"}, {"PAIL_HOME"}},
     {"local_durability", TEXT, "local", {"durability"}, {"PAIL_LOCAL_DURABILITY"}},
-    {"local_presign", TEXT, "local", {0}, {0}},
     {"memory_limit", SIZE, NULL, {0}, {"PAIL_MEMORY_LIMIT"}},
     {"deadline_ms", NUMBER, NULL, {"timeout_ms"}, {"PAIL_DEADLINE_MS"}},
     {"max_connections", NUMBER, NULL, {0}, {"PAIL_MAX_CONNECTIONS"}},
