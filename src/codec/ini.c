@@ -48,8 +48,10 @@ static pail_code end_property(struct parser *p, struct pail_error **err)
         return PAIL_OK;
     }
     p->in_property = false;
-    if (pl_buf_rc(&p->key) || pl_buf_rc(&p->value)) {
-        return bad(p, "the value is too long", err);
+    pail_code rc = pl_buf_rc(&p->key) ? pl_buf_rc(&p->key) : pl_buf_rc(&p->value);
+    if (rc) {
+        return rc == PAIL_E_NO_MEMORY ? pl_fail(err, rc, "no memory to read %s", p->file)
+                                      : bad(p, "the value is too long", err);
     }
     struct pl_ini_item item = {.section = p->section,
                                .key = pl_buf_view(&p->key),

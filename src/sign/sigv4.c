@@ -193,10 +193,12 @@ static bool gather(struct pl_header all[PL_CANONICAL_MAX], size_t *count,
     return true;
 }
 
-static pail_code too_many(struct pail_error **err)
+static pail_code too_many(struct pl_sigv4 *s, struct pail_error **err)
 {
-    return pl_fail(err, PAIL_E_BAD_ARGUMENT,
-                   "the request has more headers or parameters than can be signed");
+    pail_code rc = check(s, true, err); /* a buffer that failed stops the count as well */
+    return rc ? rc
+              : pl_fail(err, PAIL_E_BAD_ARGUMENT,
+                        "the request has more headers or parameters than can be signed");
 }
 
 static void put_header(struct pl_sigv4_headers *out, struct pl_str name, struct pl_str value)
@@ -224,7 +226,7 @@ pail_code pl_sigv4_sign(struct pl_sigv4 *s, const struct pl_sigv4_identity *who,
         put_header(out, token.name, token.value);
     }
     if (!gather(all, &count, r, out) || !build_canonical(s, who, r, all, count)) {
-        return too_many(err);
+        return too_many(s, err);
     }
     bool ok = compute_signature(s, who);
     if (token.value.len && (who->flags & PL_SIGV4_TOKEN_UNSIGNED)) {
@@ -280,7 +282,7 @@ pail_code pl_sigv4_presign(struct pl_sigv4 *s, const struct pl_sigv4_identity *w
     pl_buf_str(&s->query, query.ptr ? query : PL_STR(""));
     if (!gather(all, &count, r, &none) || !build_query(s, who, all, count, expires_s) ||
         !build_canonical(s, who, r, all, count)) {
-        return too_many(err);
+        return too_many(s, err);
     }
     bool ok = compute_signature(s, who);
     if (who->token.len && (who->flags & PL_SIGV4_TOKEN_UNSIGNED)) {
