@@ -104,15 +104,21 @@ static void await_one(struct pl_blocks *b, bool *cancelled)
     pl_queue_wait(&b->queue, *cancelled ? NULL : b->cancel, -1);
 }
 
+static pail_code changed(struct pl_blocks *b, const char *what, struct pail_error **err)
+{
+    pl_fail(err, PAIL_E_CHANGED, "\"%s\" was %s while it was read", b->key, what);
+    pl_error_hint(err, "open it anew");
+    return PAIL_E_CHANGED;
+}
+
 /* What an error of a pinned read means. */
 static pail_code translate(struct pl_blocks *b, struct pl_op *op, struct pail_error **err)
 {
     pail_code rc = op->rc;
     if (rc == PAIL_E_PRECONDITION || rc == PAIL_E_NOT_FOUND || rc == PAIL_E_VERSION_NOT_FOUND) {
-        rc = pl_fail(err, PAIL_E_CHANGED, "\"%s\" was %s while it was read", b->key,
-                     rc == PAIL_E_PRECONDITION ? "replaced" : "deleted");
-        pl_error_hint(err, "open it anew");
-    } else if (err) {
+        return changed(b, rc == PAIL_E_PRECONDITION ? "replaced" : "deleted", err);
+    }
+    if (err) {
         *err = op->error;
         op->error = NULL;
     }
@@ -140,6 +146,11 @@ static pail_code need(struct pl_blocks *b, uint64_t index, struct pl_block **out
         pail_code rc = translate(b, &k->op, err);
         forget(k);
         return rc;
+    }
+    const char *seen = k->op.out.info.etag; /* also where the service does not look at If-Match */
+    if (b->etag && seen && strcmp(b->etag, seen) != 0) {
+        forget(k);
+        return changed(b, "replaced", err);
     }
     if (atomic_load(&k->body.done) != k->body.len) {
         forget(k);

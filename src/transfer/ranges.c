@@ -122,6 +122,13 @@ static void scatter(struct pl_ranges *r, const struct pl_run *run, const char *d
     }
 }
 
+static void fail_changed(struct pl_ranges *r)
+{
+    struct pail_error *e = NULL;
+    pl_fail(&e, PAIL_E_CHANGED, "\"%s\" was replaced while it was read", r->key);
+    pl_task_fail(&r->task, PAIL_E_CHANGED, e);
+}
+
 static void run_failed(struct pl_ranges *r, struct pl_task_op *o)
 {
     pail_code rc = o->op.rc;
@@ -130,9 +137,7 @@ static void run_failed(struct pl_ranges *r, struct pl_task_op *o)
         return;
     }
     if (r->etag && (rc == PAIL_E_PRECONDITION || rc == PAIL_E_NOT_FOUND)) {
-        struct pail_error *e = NULL;
-        pl_fail(&e, PAIL_E_CHANGED, "\"%s\" was replaced while it was read", r->key);
-        pl_task_fail(&r->task, PAIL_E_CHANGED, e);
+        fail_changed(r);
         return;
     }
     pl_task_fail_op(&r->task, o);
@@ -145,8 +150,11 @@ static void op_done(struct pl_task *t, struct pl_task_op *o)
         run_failed(r, o);
     } else if (!t->failing) {
         r->begun = true;
-        if (!r->etag && o->op.out.info.etag) {
-            r->etag = pl_strdup(o->op.out.info.etag);
+        const char *seen = o->op.out.info.etag;
+        if (!r->etag && seen) {
+            r->etag = pl_strdup(seen);
+        } else if (r->etag && seen && strcmp(r->etag, seen) != 0) {
+            fail_changed(r); /* the service does not look at If-Match */
         }
         scatter(r, &r->runs[o->index], o->buffer, atomic_load(&o->body.done));
     }
