@@ -127,13 +127,24 @@ static void check_addressing(struct doctor *doctor)
     mem_free(style);
 }
 
+static bool is_this_machine(const char *http_url)
+{
+    const char *host = http_url + strlen("http://");
+    return strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost", 9) == 0 ||
+           strncmp(host, "[::1]", 5) == 0;
+}
+
 static void check_tls(struct doctor *doctor, pail_code code)
 {
     const char *endpoint = pail_client_setting(doctor->target.client, "aws_endpoint_url");
     if (code == PAIL_E_TLS) {
         line(doctor, FAIL, "tls", "the certificate was not accepted",
              "use --ca-bundle FILE for a server with its own authority");
-    } else if (endpoint != NULL && strncmp(endpoint, "http:", 5) == 0) {
+    } else if (endpoint != NULL && strncmp(endpoint, "http://", 7) == 0) {
+        if (is_this_machine(endpoint)) {
+            line(doctor, OK, "tls", "none, on this machine", NULL);
+            return;
+        }
         line(doctor, WARN, "tls", "plain http: anyone on the way can read along",
              "use an https:// endpoint outside this machine");
     } else if (doctor->tls || doctor->answered) {
