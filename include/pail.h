@@ -282,7 +282,9 @@ PAIL_API void pail_cancel_free(pail_cancel *cancel);
 /* ---- What every call takes */
 
 /* total: -1 unknown. Return non-zero to stop the call with PAIL_E_CALLBACK. On the caller's thread,
- * never overlapping. */
+ * never overlapping, about ten times a second and after each signal that interrupts the wait. A
+ * listing or a reader keeps it, calls it while it waits for a page or a block (a listing: with the
+ * entries given so far), and then ends with PAIL_E_CANCELLED. */
 typedef int (*pail_progress_fn)(uint64_t done_bytes, int64_t total_bytes, void *ctx);
 
 typedef struct pail_call {
@@ -578,6 +580,8 @@ PAIL_API PAIL_MUST pail_code pail_list(pail_bucket *bucket, const pail_list_opts
  * the end, or an error. */
 PAIL_API PAIL_MUST pail_code pail_iter_next(pail_iter *iter, const pail_info **item,
                                             pail_error **err);
+/* Whether pail_iter_next has the next entry already, and so will not wait. */
+PAIL_API bool pail_iter_ready(const pail_iter *iter);
 PAIL_API void pail_iter_free(pail_iter *iter);
 
 /* Unfinished multipart uploads: entries with key, upload_id and mtime_ms (when begun). Source:

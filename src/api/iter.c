@@ -32,6 +32,8 @@ static pail_code fill(struct pl_list *l, const char *bucket, const pail_list_opt
     l->versions = o->versions;
     l->page_size = o->page_size;
     l->cancel = o->call.cancel;
+    l->progress = o->call.progress;
+    l->progress_ctx = o->call.progress_ctx;
     l->headers = pl_arena_dup_kv(&l->arena, o->call.headers, o->call.header_count);
     l->header_count = o->call.header_count;
     return ok && !l->arena.failed ? PAIL_OK : PAIL_E_NO_MEMORY;
@@ -87,6 +89,11 @@ PAIL_API pail_code pail_iter_next(pail_iter *it, const pail_info **item, pail_er
     *item = NULL;
     pail_code rc = pl_client_usable(it ? it->client : NULL, err);
     return rc ? rc : pl_list_next(&it->list, item, err);
+}
+
+PAIL_API bool pail_iter_ready(const pail_iter *it)
+{
+    return it && pl_list_ready(&it->list);
 }
 
 PAIL_API void pail_iter_free(pail_iter *it)

@@ -49,6 +49,8 @@ static pail_code open_reader(struct pail_reader *r, pail_bucket *b, const char *
                                    .version = r->version,
                                    .encryption = &r->encryption,
                                    .cancel = o.call.cancel,
+                                   .progress = o.call.progress,
+                                   .progress_ctx = o.call.progress_ctx,
                                    .deadline_ms = o.call.deadline_ms ? o.call.deadline_ms
                                                                      : b->client->deadline_ms,
                                    .size = r->info->size,

@@ -88,6 +88,14 @@ static void cancel_all(struct pl_blocks *b)
     }
 }
 
+enum { LOOK_EVERY_MS = 100 };
+
+static bool told_to_end(const struct pl_blocks *b)
+{
+    return (b->cancel && atomic_load(&b->cancel->fired)) ||
+           (b->progress && b->progress(0, (int64_t)b->size, b->progress_ctx));
+}
+
 /* Takes one completion in, waiting for it. */
 static void await_one(struct pl_blocks *b, bool *cancelled)
 {
@@ -96,12 +104,13 @@ static void await_one(struct pl_blocks *b, bool *cancelled)
         ((struct pl_block *)op->ctx)->under_way = false;
         return;
     }
-    if (!*cancelled && b->cancel && atomic_load(&b->cancel->fired)) {
+    if (!*cancelled && told_to_end(b)) {
         cancel_all(b);
         *cancelled = true;
         return;
     }
-    pl_queue_wait(&b->queue, *cancelled ? NULL : b->cancel, -1);
+    pl_queue_wait(&b->queue, *cancelled ? NULL : b->cancel,
+                  b->progress && !*cancelled ? LOOK_EVERY_MS : -1);
 }
 
 static pail_code changed(struct pl_blocks *b, const char *what, struct pail_error **err)

@@ -27,6 +27,8 @@ struct pl_blocks {
     const char *bucket, *key, *etag, *version;
     const pail_encryption *encryption;
     const struct pail_cancel *cancel;
+    pail_progress_fn progress; /* called while the caller waits; NULL: none */
+    void *progress_ctx;
     uint32_t deadline_ms; /* for each wait */
     uint64_t size, block_size;
     bool direct; /* a store on this machine: each read goes straight to it */

@@ -46,8 +46,16 @@ static struct pl_page *ask(struct pl_list *l, const char *token)
     return page;
 }
 
-/* Waits for a page. A fired cancel or a passed deadline ends the request, and this then sees its
- * error. */
+enum { LOOK_EVERY_MS = 100 };
+
+static bool told_to_end(struct pl_list *l)
+{
+    return (l->cancel && atomic_load(&l->cancel->fired)) ||
+           (l->progress && l->progress(l->given, -1, l->progress_ctx));
+}
+
+/* Waits for a page. A fired cancel, a progress hook that says so, or a passed deadline ends the
+ * request, and this then sees its error. */
 static void await(struct pl_list *l, struct pl_page *page)
 {
     bool cancelled = false;
@@ -57,12 +65,12 @@ static void await(struct pl_list *l, struct pl_page *page)
             ((struct pl_page *)op->ctx)->under_way = false;
             continue;
         }
-        bool fired = l->cancel && atomic_load(&l->cancel->fired);
-        if (fired && !cancelled) {
+        if (!cancelled && told_to_end(l)) {
             l->provider->ops->cancel(l->provider, &page->op);
             cancelled = true;
         } else {
-            pl_queue_wait(&l->queue, cancelled ? NULL : l->cancel, -1);
+            pl_queue_wait(&l->queue, cancelled ? NULL : l->cancel,
+                          l->progress && !cancelled ? LOOK_EVERY_MS : -1);
         }
     }
 }
@@ -124,6 +132,7 @@ pail_code pl_list_next(struct pl_list *l, const pail_info **item, struct pail_er
             const pail_info *i = &l->page->op.out.items[l->at++];
             if (!l->pattern || pl_glob_match(l->pattern, i->key)) {
                 *item = i;
+                l->given++;
                 return PAIL_OK;
             }
         }
@@ -132,6 +141,16 @@ pail_code pl_list_next(struct pl_list *l, const pail_info **item, struct pail_er
             return rc;
         }
     }
+}
+
+bool pl_list_ready(const struct pl_list *l)
+{
+    for (size_t i = l->at; l->page && i < l->page->op.out.item_count; i++) {
+        if (!l->pattern || pl_glob_match(l->pattern, l->page->op.out.items[i].key)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void pl_list_init(struct pl_list *l)
@@ -147,6 +166,8 @@ void pl_list_dispose(struct pl_list *l)
 {
     if (l->ahead && l->ahead->under_way) {
         l->provider->ops->cancel(l->provider, &l->ahead->op);
+        l->cancel = NULL; /* nobody is to be asked any more */
+        l->progress = NULL;
         await(l, l->ahead);
     }
     free_page(l->ahead);

@@ -20,6 +20,8 @@ struct pl_list {
     bool versions;
     uint32_t page_size;
     const struct pail_cancel *cancel;
+    pail_progress_fn progress; /* called while the caller waits; NULL: none */
+    void *progress_ctx;
     uint32_t deadline_ms; /* for each page */
     pail_kv *headers;     /* in arena */
     size_t header_count;
@@ -30,7 +32,8 @@ struct pl_list {
     struct pl_page *page, *ahead; /* NULL: none */
     size_t at;                    /* in page */
     bool begun;
-    pail_code rc; /* sticky after an error */
+    pail_code rc;   /* sticky after an error */
+    uint64_t given; /* entries handed out */
 };
 
 /* Set provider, kind and the fields down to request_payer first (the queue is made here). */
@@ -38,6 +41,8 @@ void pl_list_init(struct pl_list *l);
 /* The next entry: PAIL_OK, PAIL_DONE, or an error. *item is valid until the next call. */
 PAIL_MUST pail_code pl_list_next(struct pl_list *l, const pail_info **item,
                                  struct pail_error **err);
+/* The next entry is on the page that is there. */
+bool pl_list_ready(const struct pl_list *l);
 void pl_list_dispose(struct pl_list *l);
 
 #endif

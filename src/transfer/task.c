@@ -40,8 +40,18 @@ void pl_task_op_free(struct pl_task_op *o)
     }
 }
 
+enum { HERE_MOST = 16 << 20 };
+
+/* A store on this machine may use the caller's thread, but while it moves many bytes somebody must
+ * look at his cancel and tell his progress. */
+static bool may_keep_thread(const struct pl_task *t, const struct pl_task_op *o)
+{
+    return o->body.len <= HERE_MOST || !t->call || (!t->call->cancel && !t->call->progress);
+}
+
 void pl_task_submit(struct pl_task *t, struct pl_task_op *o)
 {
+    o->op.may_block = o->op.may_block && may_keep_thread(t, o);
     o->op.may_block = t->may_block;
     o->prev = NULL;
     o->next = t->flying;
