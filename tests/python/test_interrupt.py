@@ -10,6 +10,11 @@ import stores
 from pail import exceptions
 
 
+def setUpModule():
+    """Who starts tests in the background may have them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def interrupt_main():
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
