@@ -51,8 +51,7 @@ static bool may_keep_thread(const struct pl_task *t, const struct pl_task_op *o)
 
 void pl_task_submit(struct pl_task *t, struct pl_task_op *o)
 {
-    o->op.may_block = o->op.may_block && may_keep_thread(t, o);
-    o->op.may_block = t->may_block;
+    o->op.may_block = t->may_block && may_keep_thread(t, o);
     o->prev = NULL;
     o->next = t->flying;
     if (t->flying) {
