@@ -1,12 +1,30 @@
 #include "base/body.h"
 
+#include <errno.h>
+
 #include "base/error.h"
 #include "base/sys.h"
+
+static bool unchanged(const struct pl_body *source)
+{
+    struct stat now;
+    const struct stat *was = source->before;
+    if (!was) {
+        return true;
+    }
+    if (pl_sys.fstat(source->fd, &now) < 0) {
+        return false;
+    }
+    errno = 0;
+    return now.st_size == was->st_size && now.st_mtim.tv_sec == was->st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == was->st_mtim.tv_nsec;
+}
 
 bool pl_body_read(const struct pl_body *source, uint64_t at, void *buf, size_t n)
 {
     if (source->kind == PL_BODY_FILE) {
-        return pl_sys_read_full(source->fd, buf, n, source->offset + at);
+        return pl_sys_read_full(source->fd, buf, n, source->offset + at) &&
+               (at + n < source->len || unchanged(source));
     }
     memcpy(buf, source->ptr + at, n);
     return true;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* Never buffered whole; replayable, so that a source may be read twice (once for its checksum, once
  * to send) and sent again. Source: exactly `len` bytes. Sink: room for `len` bytes, of which the
@@ -16,10 +17,13 @@ struct pl_body {
     char *ptr; /* MEM; a source is only read */
     int fd;    /* FILE: pread or pwrite at `offset`, never the file position */
     uint64_t offset, len;
+    const struct stat *before; /* FILE source: as the file was; NULL: not watched */
     atomic_uint_fast64_t done; /* bytes moved so far: any thread may look, for progress */
 };
 
-/* false: errno says why (0: the source ended early). */
+/* The read of a source's last byte also looks whether the file is as it was, so that no mixture of
+ * old and new bytes becomes an object. false: errno says why (0: the source changed while it was
+ * read). */
 bool pl_body_read(const struct pl_body *source, uint64_t at, void *buf, size_t n);
 bool pl_body_write(struct pl_body *sink, const void *data,
                    size_t n); /* at sink->done, which moves on */

@@ -69,7 +69,7 @@ enum pl_http_fail {
     PL_HTTP_IDLE,      /* nothing moved for the idle timeout */
     PL_HTTP_GARBAGE,   /* not HTTP, or a head beyond its limit */
     PL_HTTP_TOO_LARGE, /* a 2xx body beyond body_bytes_max or the sink's room */
-    PL_HTTP_SOURCE,    /* reading the body to send failed (sys_errno; 0: it ended early) */
+    PL_HTTP_SOURCE,    /* reading the body to send failed (sys_errno; 0: it changed) */
     PL_HTTP_SINK,      /* writing what was received failed (sys_errno) */
     PL_HTTP_REFUSED    /* the head callback said no */
 };

@@ -8,7 +8,7 @@
 static pail_code source_failed(struct pail_error **err)
 {
     return errno ? pl_fail_errno(err, errno, "reading the source")
-                 : pl_fail(err, PAIL_E_CHANGED, "the source became shorter while it was read");
+                 : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
 }
 
 /* ---- bytes of the caller's ---- */

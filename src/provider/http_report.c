@@ -39,7 +39,7 @@ pail_code pl_http_report_failure(const struct pl_http_run *run, struct pail_erro
     const struct pl_http_response *r = &run->x.response;
     char endpoint[320];
     if (r->fail == PL_HTTP_SOURCE && r->sys_errno == 0) {
-        return pl_fail(err, PAIL_E_CHANGED, "the source became shorter while it was sent");
+        return pl_fail(err, PAIL_E_CHANGED, "the source changed while it was sent");
     }
     if (r->fail == PL_HTTP_SOURCE || r->fail == PL_HTTP_SINK) {
         return pl_fail_errno(err, r->sys_errno, "%s", failures[r->fail].what);

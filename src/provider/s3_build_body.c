@@ -38,7 +38,7 @@ static pail_code read_all(struct sums *s, const struct pl_body *source, struct p
         if (!pl_body_read(source, at, chunk, n)) {
             rc = errno
                      ? pl_fail_errno(err, errno, "cannot read the source")
-                     : pl_fail(err, PAIL_E_CHANGED, "the source became shorter while it was read");
+                     : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
         }
         update(s, chunk, rc ? 0 : n);
         at += n;

@@ -276,13 +276,6 @@ static void take_info(struct pl_put *p, struct pl_task_op *o)
 
 static void single_done(struct pl_put *p, struct pl_task_op *o)
 {
-    struct pail_error *e = NULL;
-    pail_code rc = o->buffer ? PAIL_OK : pl_source_unchanged(&p->source, &e);
-    if (rc) { /* what is stored now may be a mixture */
-        e->maybe_applied = true;
-        pl_task_fail(&p->task, rc, e);
-        return;
-    }
     o->op.out.info.size = o->body.len;
     p->task.moved = o->body.len;
     if (p->source.user) {

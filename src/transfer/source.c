@@ -71,6 +71,7 @@ void pl_source_body(const struct pl_source *s, uint64_t at, uint64_t n, struct p
     body->kind = s->kind;
     body->ptr = s->kind == PL_BODY_MEM ? (char *)s->user->buf + at : NULL;
     body->fd = s->fd;
+    body->before = s->kind == PL_BODY_FILE ? &s->before : NULL;
     body->offset = s->offset + at;
     body->len = n;
     atomic_store(&body->done, 0);

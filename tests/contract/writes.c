@@ -1,6 +1,7 @@
 #include "contract.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void test_put__overwrites_as_a_whole(void)
@@ -196,6 +197,46 @@ static void test_put__missing_file_and_folder_are_clear_errors(void)
     expect_text("k", "old");
 }
 
+/* Writes to the file as soon as some of it was read. */
+static int change_file(uint64_t done, int64_t total, void *ctx)
+{
+    int *fd = ctx;
+    (void)total;
+    (void)done;
+    if (*fd >= 0) {
+        static time_t when;
+        when++;
+        struct timespec times[2] = {{.tv_sec = when}, {.tv_sec = when}};
+        (void)futimens(*fd, times);
+        *fd = -1;
+    }
+    return 0;
+}
+
+static void test_put__file_that_changes_is_refused_and_the_old_object_stays(void)
+{
+    uint64_t part = pail_client_limit(client, PAIL_LIMIT_PART_MIN);
+    part = part < 256 << 10 ? 256 << 10 : part;
+    size_t n = 2 * part + 1;
+    unsigned char *data = pattern(n, 13);
+    char path[] = "/tmp/pail-contract-XXXXXX";
+    int fd = mkstemp(path), once = fd;
+    REQUIRE(fd >= 0 && write(fd, data, n) == (ssize_t)n);
+    put_text("k", "old");
+    pail_call call = {.progress = change_file, .progress_ctx = &once};
+    CODE(pail_put(bucket, "k", PAIL_PATH(path), PAIL_OPTS(put, .part_size = part, .call = call),
+                  NULL, &err),
+         PAIL_E_CHANGED);
+    expect_text("k", "old");
+    once = fd;
+    CODE(pail_put(bucket, "k", PAIL_PATH(path), PAIL_OPTS(put, .call = call), NULL, &err),
+         PAIL_E_CHANGED);
+    expect_text("k", "old");
+    close(fd);
+    unlink(path);
+    free(data);
+}
+
 static int stop_progress(uint64_t done, int64_t total, void *ctx)
 {
     int *calls = ctx;
@@ -232,6 +273,7 @@ void write_suite(void)
     CONTRACT(test_put__source_that_stops_leaves_the_old_object_and_no_parts);
     CONTRACT(test_put__file_in_parts_equals_the_file);
     CONTRACT(test_put__missing_file_and_folder_are_clear_errors);
+    CONTRACT(test_put__file_that_changes_is_refused_and_the_old_object_stays);
     CONTRACT(test_put__progress_may_stop_it);
     CONTRACT(test_put__nothing_exists_until_content_was_uploaded);
 }
