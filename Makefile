@@ -25,14 +25,14 @@ check: ## everything, with the quick servers (./check; all servers: ./check --al
 
 asan: ## every test that needs no server, under ASan and UBSan (in build-asan/)
 	test -f build-asan/build.ninja || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
-	meson test -C build-asan --no-suite python --no-suite interop $(T)
+	meson test -C build-asan --no-suite servers --no-suite python --no-suite interop $(T)
 
 tsan: ## unit and contract tests under TSan (in build-tsan/)
 	test -f build-tsan/build.ninja || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false
-	meson test -C build-tsan --suite unit --suite contract $(T)
+	meson test -C build-tsan --suite unit --suite contract --no-suite servers $(T)
 
 contract: build ## the contract suite over the servers that run (make servers-start)
-	eval "$$($(SERVERS) env)" && meson test -C $(B) --no-rebuild --suite contract $(T)
+	eval "$$($(SERVERS) env)" && meson test -C $(B) --no-rebuild --suite servers $(T)
 
 interop: build ## what pail writes boto3 reads, and the reverse, over the servers that run
 	eval "$$($(SERVERS) env)" && meson test -C $(B) --no-rebuild --suite interop $(T)
