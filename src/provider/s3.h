@@ -17,7 +17,6 @@ struct pl_s3_learned {
     bool no_sums;       /* checksum headers are refused */
     bool signed_only;   /* UNSIGNED-PAYLOAD is refused */
     bool list_v1;       /* no ListObjectsV2 */
-    bool urlenc;        /* a page was no XML: ask for encoded names */
     bool no_delete_sum; /* DeleteObjects refused Content-MD5: nothing further to offer */
     bool delete_md5;    /* DeleteObjects wants Content-MD5 */
     bool no_delete_many;
@@ -99,6 +98,9 @@ struct pl_s3_memo {
     bool sent_sum, sent_unsigned, sent_body, sent_urlenc, sent_virtual, sent_v1, sent_md5,
         sent_plain;
     char region[PL_S3_REGION_MAX];
+    /* list: a name holds what XML cannot. Not remembered beyond the page: encoding has its own
+     * troubles on services that were not asked for it. */
+    bool wants_urlenc;
 };
 
 /* s3_build.c, s3_build_headers.c, s3_build_xml.c */

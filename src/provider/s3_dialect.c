@@ -158,7 +158,6 @@ static void s3_explain(struct pl_dialect *d, struct pl_buf *out)
     line(out, l->no_sums, "s3_sums", "none");
     line(out, l->signed_only, "s3_payload", "signed");
     line(out, l->list_v1, "s3_list", "v1");
-    line(out, l->urlenc, "s3_list_urlenc", "true");
     line(out, l->delete_md5, "s3_delete_sum", "md5");
     line(out, l->no_delete_many, "s3_delete_max", "0");
     line(out, l->no_copy_part, "s3_copy_part", "false");

@@ -93,7 +93,6 @@ void pl_s3_view(struct pl_s3 *s3, const char *bucket, struct pl_s3_view *out)
     out->p.delete_max = l->no_delete_many ? 0 : l->delete_max ? l->delete_max : out->p.delete_max;
     out->p.parts_max = l->parts_max ? l->parts_max : out->p.parts_max;
     out->p.style = l->style_known ? l->style : out->p.style;
-    out->p.list_urlenc |= l->urlenc;
     out->p.copy_part &= !l->no_copy_part;
     out->p.versions &= !l->no_versions;
     out->p.location &= !l->no_location;

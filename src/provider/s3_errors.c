@@ -342,6 +342,9 @@ static void refine(struct failure *f)
     } else if (f->r->status == 405 && pl_http_header(f->r, "x-amz-delete-marker").len) {
         f->out->code = PAIL_E_NOT_FOUND;
     }
+    if (code == PAIL_E_BAD_ARGUMENT && says(f, "nsupported header")) {
+        f->out->code = PAIL_E_UNSUPPORTED;
+    }
     f->out->never_applied = f->r->status >= 400 && f->r->status < 500;
     if (code == PAIL_E_THROTTLED && (f->r->status == 429 || code_is(f, "10058"))) {
         f->out->wait_ms = 1000; /* some services count writes to one key by the second */

@@ -110,7 +110,7 @@ pail_code pl_s3_add_list_query(struct pl_s3_build *b)
         parameter(b, uploads ? "max-uploads" : "max-keys", n.ptr);
         pl_buf_dispose(&n);
     }
-    if (b->view.p.list_urlenc) {
+    if (b->view.p.list_urlenc || b->memo->wants_urlenc) {
         parameter(b, "encoding-type", "url");
         b->memo->sent_urlenc = true;
     }
@@ -456,21 +456,29 @@ static pail_code read_page(struct page *p, struct pl_str body)
 }
 
 /* A name may hold what XML cannot: then it has to come encoded. */
-static bool react_garbage(struct pl_s3 *s3, const struct pl_op *op, const struct pl_s3_memo *memo,
-                          struct pl_verdict *out)
+static bool react_garbage(const struct pl_op *op, struct pl_s3_memo *memo, struct pl_verdict *out)
 {
     if (op->kind == PL_OP_BUCKET_LIST || !memo || memo->sent_urlenc) {
         return false;
     }
-    pthread_mutex_lock(&s3->dialect.lock);
-    bool news = !s3->learned.urlenc;
-    s3->learned.urlenc = true;
-    pthread_mutex_unlock(&s3->dialect.lock);
-    if (news) {
-        *out = (struct pl_verdict){
-            .next = PL_NEXT_LEARNED, .learned = PL_LEARNED_LIST, .code = PAIL_E_PROTOCOL};
+    memo->wants_urlenc = true;
+    *out = (struct pl_verdict){
+        .next = PL_NEXT_LEARNED, .learned = PL_LEARNED_OTHER, .code = PAIL_E_PROTOCOL};
+    return true;
+}
+
+/* Some servers put U+FFFD for what XML cannot carry: then the names are not the objects'. */
+static bool has_replacement(const struct page *p)
+{
+    const struct items *all[] = {&p->entries, &p->prefixes};
+    for (int i = 0; i < 2; i++) {
+        for (size_t j = 0; j < all[i]->count; j++) {
+            if (strstr(all[i]->list[j].key, "\xef\xbf\xbd")) {
+                return true;
+            }
+        }
     }
-    return news;
+    return false;
 }
 
 static void use_page(struct pl_s3 *s3, struct pl_op *op, struct page *p, const struct token *t,
@@ -519,11 +527,13 @@ void pl_s3_parse_list(struct pl_s3 *s3, struct pl_op *op, struct pl_attempt *a,
     if (rc == PAIL_E_NO_MEMORY) {
         fail(out, PL_NEXT_FAIL, rc, err, "no memory for a page of the listing");
     } else if (rc) {
-        if (!react_garbage(s3, op, a->memo, out)) {
+        if (!react_garbage(op, a->memo, out)) {
             fail(out, PL_NEXT_RETRY, PAIL_E_PROTOCOL, err, "the service's listing is no XML");
         }
     } else if (pl_str_is(p.root, "Error")) {
         pl_s3_parse_error(s3, op, a, r, out, err);
+    } else if (has_replacement(&p) && react_garbage(op, a->memo, out)) {
+        return;
     } else if (!pl_str_is(p.root, root_of(op, p.versions)) || !read_token(op->in.list.token, &t)) {
         fail(out, PL_NEXT_RETRY, PAIL_E_PROTOCOL, err, "the service's answer is no listing");
     } else {

@@ -203,6 +203,21 @@ void pl_s3_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
     }
 }
 
+/* Some services ignore the conditions of reads. The answer tells what it is of, so that its bytes
+ * are judged by that. */
+static void check_conditions(struct pl_op *op, struct pl_verdict *out, struct pail_error **err)
+{
+    pail_code rc =
+        op->out.info.etag ? pl_conditions_check(&op->cond, &op->out.info, false) : PAIL_OK;
+    if (rc) {
+        *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = rc};
+        pl_fail(err, rc, "%s",
+                rc == PAIL_E_NOT_MODIFIED
+                    ? "the object has not changed"
+                    : "the service gave another object than the one asked for");
+    }
+}
+
 static void parse_get(struct pl_op *op, struct pl_attempt *a, const struct pl_http_response *r,
                       struct pl_verdict *out, struct pail_error **err)
 {
@@ -408,8 +423,16 @@ void pl_s3_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
         return;
     }
     switch (op->kind) {
-    case PL_OP_STAT: read_info(op, r); break;
-    case PL_OP_GET: parse_get(op, a, r, out, err); break;
+    case PL_OP_STAT:
+        read_info(op, r);
+        check_conditions(op, out, err);
+        break;
+    case PL_OP_GET:
+        parse_get(op, a, r, out, err);
+        if (out->next == PL_NEXT_DONE) {
+            check_conditions(op, out, err);
+        }
+        break;
     case PL_OP_PUT: parse_put(op, r); break;
     case PL_OP_DELETE:
     case PL_OP_TAGS_SET:

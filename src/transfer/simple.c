@@ -103,23 +103,42 @@ static void tell(struct pl_delete_many *d, size_t i, struct pail_error *e)
     }
 }
 
-static void many_start(struct pl_task *t)
+static void read_limits(struct pl_delete_many *d)
 {
-    struct pl_delete_many *d = (struct pl_delete_many *)t;
     struct pl_caps caps = {0};
-    t->provider->ops->caps(t->provider, &caps);
+    d->task.provider->ops->caps(d->task.provider, &caps);
     d->batch =
         caps.limit[PAIL_LIMIT_DELETE_MANY] < 1 ? 1 : (size_t)caps.limit[PAIL_LIMIT_DELETE_MANY];
     d->one_by_one = caps.ability[PAIL_CAN_DELETE_MANY] != PAIL_NATIVE;
+}
+
+static void many_start(struct pl_task *t)
+{
+    struct pl_delete_many *d = (struct pl_delete_many *)t;
+    read_limits(d);
     many_pump(d);
+}
+
+/* The service turned out to have no batches, or only smaller ones: the same names again. */
+static bool goes_again(struct pl_delete_many *d, const struct pl_task_op *o)
+{
+    if (o->op.kind != PL_OP_DELETE_MANY || d->task.failing) {
+        return false;
+    }
+    if (o->op.rc == PAIL_E_TOO_LARGE) {
+        read_limits(d);
+    } else if (o->op.rc == PAIL_E_UNSUPPORTED) {
+        d->one_by_one = true;
+    }
+    return d->one_by_one ? o->op.rc != PAIL_OK
+                         : o->op.rc == PAIL_E_TOO_LARGE && d->batch < o->op.in.delete_many.count;
 }
 
 static void many_done(struct pl_task *t, struct pl_task_op *o)
 {
     struct pl_delete_many *d = (struct pl_delete_many *)t;
     size_t n = o->op.kind == PL_OP_DELETE_MANY ? o->op.in.delete_many.count : 1;
-    if (o->op.kind == PL_OP_DELETE_MANY && o->op.rc == PAIL_E_UNSUPPORTED && !t->failing) {
-        d->one_by_one = true; /* the service turned out to have no batches */
+    if (goes_again(d, o)) {
         d->at = o->index;
         n = 0;
     } else if (o->op.rc && o->op.kind == PL_OP_DELETE_MANY) {
