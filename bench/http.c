@@ -1,0 +1,411 @@
+/* S3 over loopback, against a server that generates what it sends and forgets what it gets:
+ * the CPU of large and small transfers next to blocking sockets and rclone, and the memory of a
+ * large download. bench/README.md says how to read it. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pail.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+enum { SMALL = 4096, SMALL_COUNT = 4000, IN_FLIGHT = 64, PIECE = 1 << 20 };
+static const uint64_t MIB = 1 << 20;
+static char endpoint[64], file_path[4096];
+static uint16_t port;
+static pail_bucket *bucket;
+
+static void stop(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+/* ---- The server: GET and HEAD of any key that ends in "-BYTES", PUT of anything */
+
+static bool send_all(int fd, const char *data, size_t n)
+{
+    while (n) {
+        ssize_t sent = send(fd, data, n, MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return false;
+        }
+        data += sent;
+        n -= (size_t)sent;
+    }
+    return true;
+}
+
+static bool answer_get(int fd, const char *head, uint64_t size, bool body)
+{
+    static char block[PIECE];
+    char text[512];
+    uint64_t first = 0, last = size - 1;
+    const char *range = strcasestr(head, "\nrange: bytes=");
+    if (range) {
+        sscanf(range + 14, "%" SCNu64 "-%" SCNu64, &first, &last);
+        last = last < size ? last : size - 1;
+    }
+    int n = snprintf(text, sizeof text,
+                     "HTTP/1.1 %s\r\nETag: \"0123456789abcdef-1\"\r\n"
+                     "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                     "Content-Length: %" PRIu64 "\r\n",
+                     range ? "206 Partial Content" : "200 OK", last - first + 1);
+    if (range) {
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n", first, last,
+                      size);
+    }
+    n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
+    bool fine = send_all(fd, text, (size_t)n);
+    for (uint64_t left = last - first + 1; fine && body && left;) {
+        size_t piece = left < PIECE ? (size_t)left : PIECE;
+        fine = send_all(fd, block, piece);
+        left -= piece;
+    }
+    return fine;
+}
+
+static uint64_t size_in(const char *head)
+{
+    const char *end = strpbrk(head + 5, "? ");
+    const char *at = end;
+    while (at > head && at[-1] != '-') {
+        at--;
+    }
+    return strtoull(at, NULL, 10);
+}
+
+static void *serve(void *arg)
+{
+    int fd = (int)(intptr_t)arg, one = 1;
+    char *data = malloc(PIECE + 1);
+    size_t len = 0;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    for (bool fine = true; fine;) {
+        char *end = NULL;
+        data[len] = '\0';
+        while (fine && !(end = strstr(data, "\r\n\r\n"))) {
+            ssize_t n = len < PIECE ? recv(fd, data + len, PIECE - len, 0) : 0;
+            fine = n > 0;
+            len += fine ? (size_t)n : 0;
+            data[len] = '\0';
+        }
+        if (!fine) {
+            break;
+        }
+        size_t head = (size_t)(end - data) + 4;
+        char method = data[0];
+        const char *at = strcasestr(data, "\ncontent-length:");
+        uint64_t body = at && at < end ? strtoull(at + 16, NULL, 10) : 0;
+        if (method != 'P') {
+            fine = answer_get(fd, data, size_in(data), method == 'G');
+        }
+        for (; fine && head + body > len;) {
+            body -= len - head;
+            len = head;
+            ssize_t n = recv(fd, data + len, PIECE - len, 0);
+            fine = n > 0;
+            len += fine ? (size_t)n : 0;
+        }
+        memmove(data, data + head + body, len - head - (size_t)body);
+        len -= head + (size_t)body;
+        if (fine && method == 'P') {
+            static const char ok[] = "HTTP/1.1 200 OK\r\nETag: \"0123456789abcdef\"\r\n"
+                                     "Content-Length: 0\r\n\r\n";
+            fine = send_all(fd, ok, sizeof ok - 1);
+        }
+    }
+    free(data);
+    close(fd);
+    return NULL;
+}
+
+static pid_t start_server(void)
+{
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    if (listener < 0 || bind(listener, (struct sockaddr *)&a, sizeof a) || listen(listener, 256) ||
+        getsockname(listener, (struct sockaddr *)&a, &n)) {
+        stop("server");
+    }
+    port = ntohs(a.sin_port);
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", port);
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) {
+            pthread_t thread;
+            pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd);
+            pthread_detach(thread);
+        }
+        _exit(0);
+    }
+    close(listener);
+    return pid;
+}
+
+/* ---- Probes: one blocking socket */
+
+static int probe_connect(void)
+{
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) {
+        stop("probe");
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+/* Reads a head and the part of the body that came with it into room; how much of it that is. */
+static size_t probe_head(int fd, char *room, size_t cap)
+{
+    size_t len = 0;
+    for (char *end = NULL; !end;) {
+        ssize_t n = recv(fd, room + len, cap - len - 1, 0);
+        if (n <= 0) {
+            stop("probe: answer");
+        }
+        len += (size_t)n;
+        room[len] = '\0';
+        end = strstr(room, "\r\n\r\n");
+        if (end) {
+            size_t head = (size_t)(end - room) + 4;
+            memmove(room, room + head, len - head);
+            return len - head;
+        }
+    }
+    return 0;
+}
+
+static void probe_large(void *ctx)
+{
+    uint64_t size = *(uint64_t *)ctx, at = 0;
+    char *room = malloc(PIECE), text[256];
+    int fd = probe_connect();
+    unlink(file_path);
+    int out = open(file_path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (fallocate(out, 0, 0, (off_t)size)) {
+        stop(file_path);
+    }
+    int n = snprintf(text, sizeof text, "GET /b/x-%" PRIu64 " HTTP/1.1\r\nHost: x\r\n\r\n", size);
+    send_all(fd, text, (size_t)n);
+    size_t have = probe_head(fd, room, PIECE);
+    while (at + have < size) {
+        ssize_t got = recv(fd, room + have, PIECE - have, MSG_WAITALL);
+        if (got <= 0) {
+            stop("probe: body");
+        }
+        have += (size_t)got;
+        if (pwrite(out, room, have, (off_t)at) != (ssize_t)have) {
+            stop("probe: write");
+        }
+        at += have;
+        have = 0;
+    }
+    close(out);
+    close(fd);
+    free(room);
+}
+
+static void probe_small(void *ctx)
+{
+    bool put = *(bool *)ctx;
+    char room[16384], request[SMALL + 256];
+    int fd = probe_connect();
+    int n =
+        put ? snprintf(request, sizeof request,
+                       "PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", SMALL)
+            : snprintf(request, sizeof request, "GET /b/x-%d HTTP/1.1\r\nHost: x\r\n\r\n", SMALL);
+    size_t bytes = (size_t)n + (put ? SMALL : 0);
+    memset(request + n, 0, sizeof request - (size_t)n);
+    for (int i = 0; i < SMALL_COUNT; i++) {
+        send_all(fd, request, bytes);
+        size_t have = probe_head(fd, room, sizeof room);
+        for (; !put && have < SMALL;) {
+            ssize_t got = recv(fd, room + have, SMALL - have, 0);
+            if (got <= 0) {
+                stop("probe: body");
+            }
+            have += (size_t)got;
+        }
+    }
+    close(fd);
+}
+
+/* ---- Pail */
+
+static void check(pail_code rc, pail_error *err)
+{
+    if (rc) {
+        fprintf(stderr, "pail: %s\n", pail_error_message(err));
+        exit(1);
+    }
+}
+
+static pail_bucket *open_bucket(void)
+{
+    const pail_kv settings[] = {{"aws_endpoint_url", endpoint},
+                                {"aws_access_key_id", "key"},
+                                {"aws_secret_access_key", "secret"},
+                                {"aws_region", "us-east-1"}};
+    pail_client_opts opts = {.size = sizeof opts,
+                             .settings = settings,
+                             .settings_count = sizeof settings / sizeof *settings,
+                             .ignore_environment = true};
+    pail_bucket *b = NULL;
+    pail_error *err = NULL;
+    check(pail_open_bucket("s3://b", &opts, &b, &err), err);
+    return b;
+}
+
+static void pail_large(void *ctx)
+{
+    char key[64];
+    pail_error *err = NULL;
+    snprintf(key, sizeof key, "x-%" PRIu64, *(uint64_t *)ctx);
+    unlink(file_path);
+    check(pail_get(bucket, key, PAIL_PATH(file_path), NULL, NULL, &err), err);
+}
+
+static void small_done(pail_op *op, pail_code rc, const pail_info *info, const pail_error *err,
+                       void *ctx)
+{
+    (void)op, (void)info, (void)ctx;
+    if (rc) {
+        fprintf(stderr, "pail: %s\n", pail_error_message(err));
+        exit(1);
+    }
+}
+
+static void pail_small(void *ctx)
+{
+    static char rooms[IN_FLIGHT][SMALL];
+    static pail_body bodies[SMALL_COUNT];
+    bool put = *(bool *)ctx;
+    pail_queue *queue = pail_queue_new();
+    int under_way = 0, started = 0;
+    while (started < SMALL_COUNT || under_way) {
+        while (started < SMALL_COUNT && under_way < IN_FLIGHT) {
+            pail_error *err = NULL;
+            bodies[started] = *PAIL_BUF(rooms[started % IN_FLIGHT], SMALL);
+            pail_request r = {.size = sizeof r,
+                              .verb = put ? PAIL_PUT : PAIL_GET,
+                              .bucket = bucket,
+                              .key = put ? "k" : "x-4096",
+                              .body = &bodies[started]};
+            check(pail_submit(queue, &r, small_done, NULL, NULL, &err), err);
+            started++;
+            under_way++;
+        }
+        under_way -= pail_queue_dispatch(queue, -1);
+    }
+    pail_queue_free(queue);
+}
+
+static void rclone_large(void *ctx)
+{
+    char source[64];
+    snprintf(source, sizeof source, "r:b/x-%" PRIu64, *(uint64_t *)ctx);
+    unlink(file_path);
+    pid_t pid = fork();
+    if (pid == 0) {
+        setenv("RCLONE_CONFIG", "/dev/null", 1);
+        setenv("RCLONE_CONFIG_R_TYPE", "s3", 1);
+        setenv("RCLONE_CONFIG_R_PROVIDER", "Other", 1);
+        setenv("RCLONE_CONFIG_R_ENDPOINT", endpoint, 1);
+        setenv("RCLONE_CONFIG_R_ACCESS_KEY_ID", "key", 1);
+        setenv("RCLONE_CONFIG_R_SECRET_ACCESS_KEY", "secret", 1);
+        execlp("rclone", "rclone", "copyto", "--ignore-times", source, file_path, (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    if (status) {
+        fprintf(stderr, "rclone ended with %d\n", status);
+        exit(1);
+    }
+}
+
+static bool have_rclone(void)
+{
+    return system("rclone version >/dev/null 2>&1") == 0;
+}
+
+/* ---- Memory: a download into a callback that drops it, in a process of its own */
+
+static int64_t drop(void *data, size_t n, void *ctx)
+{
+    (void)data;
+    *(uint64_t *)ctx += n;
+    return 0;
+}
+
+static long peak_kib(uint64_t size)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        char key[64];
+        uint64_t got = 0;
+        pail_error *err = NULL;
+        pail_bucket *b = open_bucket();
+        snprintf(key, sizeof key, "x-%" PRIu64, size);
+        check(pail_get(b, key, PAIL_FN(drop, &got), NULL, NULL, &err), err);
+        _exit(got == size ? 0 : 1);
+    }
+    int status;
+    struct rusage usage;
+    wait4(pid, &status, 0, &usage);
+    if (status) {
+        fprintf(stderr, "the download of %" PRIu64 " bytes failed\n", size);
+        exit(1);
+    }
+    return usage.ru_maxrss;
+}
+
+static void show_memory(uint64_t large)
+{
+    long a = peak_kib(64 * MIB), b = peak_kib(large);
+    printf("peak memory of a GET into a callback: 64 MiB %.1f MiB, %" PRIu64
+           " GiB %.1f MiB, difference %.1f MiB\n",
+           (double)a / 1024, large >> 30, (double)b / 1024, (double)(b - a) / 1024);
+}
+
+int main(int argc, char **argv)
+{
+    bool full = argc > 1 && strcmp(argv[1], "--full") == 0;
+    const char *folder = getenv("BENCH_DIR") ? getenv("BENCH_DIR") : "/tmp";
+    uint64_t large = 1024 * MIB;
+    bool get = false, put = true;
+    pid_t server = start_server();
+    snprintf(file_path, sizeof file_path, "%s/pail-bench-%d", folder, (int)getpid());
+    show_memory((full ? 64 : 8) * 1024 * MIB);
+    bucket = open_bucket();
+    struct bench_row rows[3] = {{"pail", pail_large, &large, {0}, {0}},
+                                {"one blocking socket", probe_large, &large, {0}, {0}},
+                                {"rclone", rclone_large, &large, {0}, {0}}};
+    bench_compare_rows("1 GiB GET to a fresh file", rows, have_rclone() ? 3 : 2, full ? 9 : 3, 1,
+                       "s");
+    unlink(file_path);
+    for (int i = 0; i < 2; i++) {
+        bool *way = i ? &put : &get;
+        struct bench_row small[2] = {{"pail, 64 in flight", pail_small, way, {0}, {0}},
+                                     {"one blocking socket", probe_small, way, {0}, {0}}};
+        bench_compare_rows(i ? "4 KiB PUT" : "4 KiB GET", small, 2, full ? 9 : 5, 1e6 / SMALL_COUNT,
+                           "us");
+    }
+    pail_bucket_close(bucket);
+    kill(server, SIGTERM);
+    waitpid(server, NULL, 0);
+    return 0;
+}
