@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,6 +143,7 @@ static pid_t start_server(void)
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", port);
     pid_t pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
         for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) {
             pthread_t thread;
             pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd);
@@ -198,7 +200,8 @@ static void probe_large(void *ctx)
     if (fallocate(out, 0, 0, (off_t)size)) {
         stop(file_path);
     }
-    int n = snprintf(text, sizeof text, "GET /b/x-%" PRIu64 " HTTP/1.1\r\nHost: x\r\n\r\n", size);
+    int n =
+        snprintf(text, sizeof text, "GET /bench/x-%" PRIu64 " HTTP/1.1\r\nHost: x\r\n\r\n", size);
     send_all(fd, text, (size_t)n);
     size_t have = probe_head(fd, room, PIECE);
     while (at + have < size) {
@@ -223,10 +226,10 @@ static void probe_small(void *ctx)
     bool put = *(bool *)ctx;
     char room[16384], request[SMALL + 256];
     int fd = probe_connect();
-    int n =
-        put ? snprintf(request, sizeof request,
-                       "PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", SMALL)
-            : snprintf(request, sizeof request, "GET /b/x-%d HTTP/1.1\r\nHost: x\r\n\r\n", SMALL);
+    int n = put ? snprintf(request, sizeof request,
+                           "PUT /bench/k HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", SMALL)
+                : snprintf(request, sizeof request, "GET /bench/x-%d HTTP/1.1\r\nHost: x\r\n\r\n",
+                           SMALL);
     size_t bytes = (size_t)n + (put ? SMALL : 0);
     memset(request + n, 0, sizeof request - (size_t)n);
     for (int i = 0; i < SMALL_COUNT; i++) {
@@ -265,7 +268,7 @@ static pail_bucket *open_bucket(void)
                              .ignore_environment = true};
     pail_bucket *b = NULL;
     pail_error *err = NULL;
-    check(pail_open_bucket("s3://b", &opts, &b, &err), err);
+    check(pail_open_bucket("s3://bench", &opts, &b, &err), err);
     return b;
 }
 
@@ -316,10 +319,11 @@ static void pail_small(void *ctx)
 static void rclone_large(void *ctx)
 {
     char source[64];
-    snprintf(source, sizeof source, "r:b/x-%" PRIu64, *(uint64_t *)ctx);
+    snprintf(source, sizeof source, "r:bench/x-%" PRIu64, *(uint64_t *)ctx);
     unlink(file_path);
     pid_t pid = fork();
     if (pid == 0) {
+        unsetenv("AWS_CA_BUNDLE");
         setenv("RCLONE_CONFIG", "/dev/null", 1);
         setenv("RCLONE_CONFIG_R_TYPE", "s3", 1);
         setenv("RCLONE_CONFIG_R_PROVIDER", "Other", 1);
@@ -381,28 +385,49 @@ static void show_memory(uint64_t large)
            (double)a / 1024, large >> 30, (double)b / 1024, (double)(b - a) / 1024);
 }
 
-int main(int argc, char **argv)
+static void compare_large(bool full)
 {
-    bool full = argc > 1 && strcmp(argv[1], "--full") == 0;
-    const char *folder = getenv("BENCH_DIR") ? getenv("BENCH_DIR") : "/tmp";
     uint64_t large = 1024 * MIB;
-    bool get = false, put = true;
-    pid_t server = start_server();
-    snprintf(file_path, sizeof file_path, "%s/pail-bench-%d", folder, (int)getpid());
-    show_memory((full ? 64 : 8) * 1024 * MIB);
-    bucket = open_bucket();
     struct bench_row rows[3] = {{"pail", pail_large, &large, {0}, {0}},
                                 {"one blocking socket", probe_large, &large, {0}, {0}},
                                 {"rclone", rclone_large, &large, {0}, {0}}};
     bench_compare_rows("1 GiB GET to a fresh file", rows, have_rclone() ? 3 : 2, full ? 9 : 3, 1,
                        "s");
     unlink(file_path);
+}
+
+static void compare_small(bool full)
+{
+    bool ways[2] = {false, true};
     for (int i = 0; i < 2; i++) {
-        bool *way = i ? &put : &get;
-        struct bench_row small[2] = {{"pail, 64 in flight", pail_small, way, {0}, {0}},
-                                     {"one blocking socket", probe_small, way, {0}, {0}}};
-        bench_compare_rows(i ? "4 KiB PUT" : "4 KiB GET", small, 2, full ? 9 : 5, 1e6 / SMALL_COUNT,
-                           "us");
+        struct bench_row rows[2] = {{"pail, 64 in flight", pail_small, &ways[i], {0}, {0}},
+                                    {"one blocking socket", probe_small, &ways[i], {0}, {0}}};
+        bench_compare_rows(ways[i] ? "4 KiB PUT" : "4 KiB GET", rows, 2, full ? 9 : 5,
+                           1e6 / SMALL_COUNT, "us");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bool full = false, memory = argc == 1, large = argc == 1, small = argc == 1;
+    for (int i = 1; i < argc; i++) {
+        full |= strcmp(argv[i], "--full") == 0;
+        memory |= strcmp(argv[i], "memory") == 0 || (full && argc == 2);
+        large |= strcmp(argv[i], "large") == 0 || (full && argc == 2);
+        small |= strcmp(argv[i], "small") == 0 || (full && argc == 2);
+    }
+    const char *folder = getenv("BENCH_DIR") ? getenv("BENCH_DIR") : "/tmp";
+    pid_t server = start_server();
+    snprintf(file_path, sizeof file_path, "%s/pail-bench-%d", folder, (int)getpid());
+    if (memory) {
+        show_memory((full ? 64 : 8) * 1024 * MIB);
+    }
+    bucket = open_bucket();
+    if (large) {
+        compare_large(full);
+    }
+    if (small) {
+        compare_small(full);
     }
     pail_bucket_close(bucket);
     kill(server, SIGTERM);

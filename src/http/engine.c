@@ -329,6 +329,7 @@ static void *reactor(void *arg)
 {
     struct pl_http_engine *e = arg;
     here = e;
+    (void)pthread_setname_np(pthread_self(), "pail-http");
     for (;;) {
         e->again = false;
         bool stop = intake(e);
