@@ -193,9 +193,7 @@ static pail_code prepare(pail_op *op, const pail_request *r, struct pail_error *
         op->task = &op->as.put.task;
         return pl_put_prepare(&op->as.put, r->bucket, r->key, r->body, r->opts, err);
     case PAIL_STAT: op->task = &op->as.simple.task; return prepare_stat(op, r, err);
-    case PAIL_DELETE:
-        op->task = &op->as.simple.task;
-        return prepare_delete(op, r, err);
+    case PAIL_DELETE: op->task = &op->as.simple.task; return prepare_delete(op, r, err);
     case PAIL_COPY:
         op->task = &op->as.copy.task;
         return pl_copy_prepare(&op->as.copy, r->bucket, r->key, r->dst_bucket, r->dst_key, r->opts,

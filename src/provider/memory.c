@@ -95,8 +95,7 @@ static pail_code read_source(struct pl_op *op, char **data)
         pl_free(*data);
         *data = NULL;
         return errno ? pl_fail_errno(&op->error, errno, "reading the source")
-                     : pl_fail(&op->error, PAIL_E_CHANGED,
-                               "the source changed while it was read");
+                     : pl_fail(&op->error, PAIL_E_CHANGED, "the source changed while it was read");
     }
     atomic_store(&source->done, source->len);
     return PAIL_OK;

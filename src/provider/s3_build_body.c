@@ -36,9 +36,8 @@ static pail_code read_all(struct sums *s, const struct pl_body *source, struct p
     for (uint64_t at = 0; at < source->len && !rc;) {
         size_t n = source->len - at < CHUNK ? (size_t)(source->len - at) : CHUNK;
         if (!pl_body_read(source, at, chunk, n)) {
-            rc = errno
-                     ? pl_fail_errno(err, errno, "cannot read the source")
-                     : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
+            rc = errno ? pl_fail_errno(err, errno, "cannot read the source")
+                       : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
         }
         update(s, chunk, rc ? 0 : n);
         at += n;

@@ -71,8 +71,8 @@ void pl_task_start(struct pl_task *t);
 pail_code pl_task_run(struct pl_task *t);
 /* Moves the task of a popped op on. */
 void pl_task_step(struct pl_op *op);
-/* A transfer that neither ended nor waits for anything would wait for ever: a bug of ours becomes an
- * error. Not for writers, who wait for their user. */
+/* A transfer that neither ended nor waits for anything would wait for ever: a bug of ours becomes
+ * an error. Not for writers, who wait for their user. */
 void pl_task_check_alive(struct pl_task *t);
 /* Notices a fired cancel, a passed deadline, and tells the progress. */
 void pl_task_look(struct pl_task *t);
