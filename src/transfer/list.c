@@ -113,7 +113,7 @@ static pail_code turn(struct pl_list *l, struct pail_error **err)
     free_page(old); /* its token was borrowed by the request that has ended */
     l->page = page;
     l->at = 0;
-    if (next && l->read_ahead) {
+    if (next && l->read_ahead && old) { /* who wants the first page only pays for one */
         l->ahead = ask(l, next);
     }
     return PAIL_OK;
