@@ -150,7 +150,8 @@ pail_code pl_tx_publish(struct pl_tx *tx, struct pl_op *op, const struct pl_new_
 
 /* ---- put ---- */
 
-/* Small bytes go where small bytes of the old object were. */
+/* Small bytes go where small bytes of the old object were: equal sizes then change no other page. A
+ * damaged index may have lost that row. */
 static pail_code add_inline(struct pl_tx *tx, const struct pl_staged *g, int64_t old,
                             int64_t *place, struct pail_error **err)
 {
@@ -166,6 +167,9 @@ static pail_code add_inline(struct pl_tx *tx, const struct pl_staged *g, int64_t
     bool ok = sqlite3_step(s) == SQLITE_DONE;
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
+    if (ok && again && sqlite3_changes(tx->conn->db) == 0) {
+        return add_inline(tx, g, 0, place, err);
+    }
     *place = again ? old : PL_PLACE(sqlite3_last_insert_rowid(tx->conn->db), PL_PLACE_INLINE);
     return ok ? PAIL_OK : pl_tx_fail(tx, err, "keeping bytes");
 }

@@ -71,8 +71,9 @@ static void sync_log(struct pl_store *s)
     s->queue.unsynced = false;
 }
 
-static bool set_synchronous(struct pl_committer *q, enum pl_durability d)
+static bool set_synchronous(struct pl_store *s, enum pl_durability d)
 {
+    struct pl_committer *q = &s->queue;
     static const char *const pragmas[] = {"PRAGMA synchronous=OFF", "PRAGMA synchronous=NORMAL",
                                           "PRAGMA synchronous=FULL"};
     if (q->synchronous != d) {
@@ -81,6 +82,7 @@ static bool set_synchronous(struct pl_committer *q, enum pl_durability d)
         }
         q->synchronous = d;
     }
+    s->files.gather = d == PL_DURABLE_FULL;
     return true;
 }
 
@@ -116,7 +118,7 @@ static void apply_one(struct pl_tx *tx, struct pl_commit *c)
 
 static pail_code begin(struct pl_tx *tx, enum pl_durability d, struct pail_error **err)
 {
-    if (!set_synchronous(&tx->store->queue, d) || !pl_conn_run(tx->conn, PL_Q_BEGIN, 0, 0, 0)) {
+    if (!set_synchronous(tx->store, d) || !pl_conn_run(tx->conn, PL_Q_BEGIN, 0, 0, 0)) {
         return pl_conn_fail(tx->conn, err, "beginning a transaction");
     }
     return PAIL_OK;

@@ -83,7 +83,7 @@ static const char *const queries[PL_Q_COUNT] = {
     [PL_Q_OBJECT_DROP] = "DELETE FROM objects WHERE bucket=?1 AND key=?2",
     [PL_Q_OBJECT_ATTRS] = "UPDATE objects SET attrs=?3 WHERE bucket=?1 AND key=?2",
     [PL_Q_INLINE_ADD] = "INSERT INTO inline(bytes) VALUES(?1)",
-    [PL_Q_INLINE_SET] = "REPLACE INTO inline(id, bytes) VALUES(?2, ?1)",
+    [PL_Q_INLINE_SET] = "UPDATE inline SET bytes=?1 WHERE id=?2",
     [PL_Q_INLINE_COPY] = "INSERT INTO inline(bytes) SELECT bytes FROM inline WHERE id=?1",
     [PL_Q_INLINE_DROP] = "DELETE FROM inline WHERE id=?1",
     [PL_Q_ATTRS_ADD] = "INSERT INTO attrs(fields, tags) VALUES(?1, ?2)",

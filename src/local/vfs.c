@@ -13,13 +13,18 @@
 /* Frames of the log are written over old ones most of the time, and a sync is then cheaper, as the
  * file does not grow: so it grows in steps, with zeros, which no reader takes for a frame. */
 enum { WAL_STEP_MIN = 64 << 10, WAL_STEP_MAX = 1 << 20, ZEROS = 64 << 10 };
+/* SQLite writes each frame in two pieces; a commit gathers them and writes them at once. */
+enum { GATHER = 256 << 10 };
 
 struct file {
     sqlite3_file base;
     struct pl_index_files *files;
     int fd; /* of the log: owned; of the index: the store's */
     bool is_wal;
-    off_t size; /* of the log, as far as known to this connection */
+    off_t size;     /* of the log, as far as known to this connection */
+    char *gathered; /* bytes of the log from gathered_at, not yet written */
+    size_t gathered_count;
+    off_t gathered_at;
     struct pl_shm_use use;
 };
 
@@ -28,17 +33,24 @@ static struct file *of(sqlite3_file *f)
     return (struct file *)(void *)f;
 }
 
+/* What is gathered and not written at the end belongs to no commit. */
 static int file_close(sqlite3_file *f)
 {
     if (of(f)->is_wal) {
         pl_sys.close(of(f)->fd);
+        pl_free(of(f)->gathered);
     }
     return SQLITE_OK;
 }
 
+static int flush(struct file *f);
+
 static int file_read(sqlite3_file *f, void *buf, int n, sqlite3_int64 at)
 {
-    int done = 0;
+    int done = 0, rc = flush(of(f));
+    if (rc) {
+        return rc;
+    }
     while (done < n) {
         ssize_t got = pl_sys.pread(of(f)->fd, (char *)buf + done, (size_t)(n - done), at + done);
         if (got < 0) {
@@ -77,34 +89,71 @@ static void grow_ahead(struct file *f, off_t end)
     }
 }
 
-static int file_write(sqlite3_file *f, const void *buf, int n, sqlite3_int64 at)
+static int write_now(struct file *f, const void *buf, size_t n, off_t at)
 {
-    if (!pl_sys_write_full(of(f)->fd, buf, (size_t)n, (uint64_t)at)) {
+    if (!pl_sys_write_full(f->fd, buf, n, (uint64_t)at)) {
         return errno == ENOSPC || errno == EDQUOT ? SQLITE_FULL : SQLITE_IOERR_WRITE;
     }
-    if (of(f)->is_wal && at + n > of(f)->size) {
-        grow_ahead(of(f), at + n);
+    if (f->is_wal && at + (off_t)n > f->size) {
+        grow_ahead(f, at + (off_t)n);
     }
     return SQLITE_OK;
 }
 
+static int flush(struct file *f)
+{
+    size_t n = f->gathered_count;
+    f->gathered_count = 0;
+    return n ? write_now(f, f->gathered, n, f->gathered_at) : SQLITE_OK;
+}
+
+static int gather(struct file *f, const void *buf, size_t n, off_t at)
+{
+    bool fits = f->gathered_count == 0 || (f->gathered_at + (off_t)f->gathered_count == at &&
+                                           f->gathered_count + n <= GATHER);
+    int rc = fits ? SQLITE_OK : flush(f);
+    if (rc) {
+        return rc;
+    }
+    f->gathered_at = f->gathered_count ? f->gathered_at : at;
+    memcpy(f->gathered + f->gathered_count, buf, n);
+    f->gathered_count += n;
+    return SQLITE_OK;
+}
+
+static int file_write(sqlite3_file *file, const void *buf, int n, sqlite3_int64 at)
+{
+    struct file *f = of(file);
+    if (f->is_wal && f->files->gather && n <= GATHER) {
+        f->gathered = f->gathered ? f->gathered : pl_alloc(GATHER);
+        if (f->gathered) {
+            return gather(f, buf, (size_t)n, at);
+        }
+    }
+    int rc = flush(f);
+    return rc ? rc : write_now(f, buf, (size_t)n, at);
+}
+
 static int file_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+    int rc = flush(of(f));
     of(f)->size = 0;
-    return pl_sys.ftruncate(of(f)->fd, size) == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
+    return rc ? rc : pl_sys.ftruncate(of(f)->fd, size) == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
 }
 
 static int file_sync(sqlite3_file *f, int flags)
 {
     (void)flags;
-    return pl_sys.fdatasync(of(f)->fd) == 0 ? SQLITE_OK : SQLITE_IOERR_FSYNC;
+    int rc = flush(of(f));
+    return rc ? rc : pl_sys.fdatasync(of(f)->fd) == 0 ? SQLITE_OK : SQLITE_IOERR_FSYNC;
 }
 
 static int file_size(sqlite3_file *f, sqlite3_int64 *out)
 {
     struct stat st;
-    if (pl_sys.fstat(of(f)->fd, &st) != 0) {
-        return SQLITE_IOERR_FSTAT;
+    int rc = flush(of(f));
+    if (rc || pl_sys.fstat(of(f)->fd, &st) != 0) {
+        return rc ? rc : SQLITE_IOERR_FSTAT;
     }
     *out = st.st_size;
     return SQLITE_OK;
