@@ -101,42 +101,39 @@ static pail_code note_block(struct pl_store *s, struct pl_staged *g, uint64_t cr
     return PAIL_OK;
 }
 
-/* The block goes to the file in pieces, so that each is still in the cache for its checksum. */
-static bool write_block(int fd, const char *data, size_t n, uint64_t at, uint64_t *crc)
+static pail_code write_block(struct pl_store *s, int fd, struct pl_feed *feed,
+                             const struct pl_block *b, struct pl_staged *g, struct pail_error **err)
 {
-    enum { PIECE = 256 << 10 };
-    *crc = 0;
-    for (size_t i = 0; i < n; i += PIECE) {
-        size_t piece = n - i < PIECE ? n - i : PIECE;
-        *crc = pl_crc64nvme(*crc, data + i, piece);
-        if (!pl_sys_write_full(fd, data + i, piece, at + i)) {
-            return false;
-        }
+    if (!pl_sys_write_full(fd, b->data, b->n, g->size)) {
+        return pl_fail_errno(err, errno, "writing to %s/" PL_DATA_NAME, s->home);
     }
-    return true;
+    pail_code rc = note_block(s, g, b->crc, b->n, err);
+    if (rc == PAIL_OK && feed->done) {
+        atomic_store_explicit(feed->done, g->size, memory_order_relaxed);
+    }
+    if (rc == PAIL_OK && g->size % SYNC_EVERY == 0) {
+        (void)pl_sys.sync_range(fd, (off_t)(g->size - SYNC_EVERY), SYNC_EVERY);
+    }
+    return rc;
 }
 
-static pail_code write_blocks(struct pl_store *s, int fd, struct pl_feed *feed, char *room,
-                              struct pl_staged *g, struct pail_error **err)
+static pail_code write_blocks(struct pl_store *s, int fd, struct pl_feed *feed, struct pl_staged *g,
+                              struct pail_error **err)
 {
-    pail_code rc = PAIL_OK;
-    for (uint64_t at = 0; rc == PAIL_OK && at < feed->size; at = g->size) {
-        size_t n = feed->size - at < PL_BLOCK ? (size_t)(feed->size - at) : PL_BLOCK;
-        const char *data = NULL;
-        uint64_t crc;
-        rc = pl_moving_check(feed->cancelled, feed->deadline_ns);
-        rc = rc ? rc : feed->next(feed, at, n, room, &data, err);
-        if (rc == PAIL_OK && !write_block(fd, data, n, at, &crc)) {
-            rc = pl_fail_errno(err, errno, "writing to %s/" PL_DATA_NAME, s->home);
-        }
-        rc = rc ? rc : note_block(s, g, crc, n, err);
-        if (rc == PAIL_OK && feed->done) {
-            atomic_store_explicit(feed->done, g->size, memory_order_relaxed);
-        }
-        if (rc == PAIL_OK && g->size % SYNC_EVERY == 0) {
-            (void)pl_sys.sync_range(fd, (off_t)(g->size - SYNC_EVERY), SYNC_EVERY);
+    struct pl_pump pump;
+    pail_code rc = pl_pump_start(&pump, feed, PL_BLOCK, err);
+    if (rc) {
+        return rc;
+    }
+    while (rc == PAIL_OK && g->size < feed->size) {
+        struct pl_block *b;
+        rc = pl_pump_take(&pump, &b, err);
+        if (rc == PAIL_OK) {
+            rc = write_block(s, fd, feed, b, g, err);
+            pl_pump_drop(&pump);
         }
     }
+    pl_pump_stop(&pump);
     return rc;
 }
 
@@ -158,10 +155,7 @@ static pail_code fill_file(struct pl_store *s, int fd, struct pl_feed *feed, enu
                            struct pl_staged *g, struct pail_error **err)
 {
     g->sums = pl_alloc(CHUNK * SUM);
-    char *room = feed->direct ? NULL : pl_alloc(PL_BLOCK);
-    pail_code rc = g->sums && (feed->direct || room)
-                       ? PAIL_OK
-                       : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a block of 1 MiB");
+    pail_code rc = g->sums ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for checksums");
     if (rc == PAIL_OK && pl_sys.fallocate(fd, (off_t)feed->size) != 0 &&
         (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
         rc = errno == EFBIG
@@ -170,12 +164,11 @@ static pail_code fill_file(struct pl_store *s, int fd, struct pl_feed *feed, enu
                  : pl_fail_errno(err, errno, "%llu bytes for %s", (unsigned long long)feed->size,
                                  s->home);
     }
-    rc = rc ? rc : write_blocks(s, fd, feed, room, g, err);
+    rc = rc ? rc : write_blocks(s, fd, feed, g, err);
     /* Also with `batch`: the index must never name bytes that a power cut can take. */
     if (rc == PAIL_OK && d != PL_DURABLE_OFF && pl_sys.fdatasync(fd) != 0) {
         rc = pl_fail_errno(err, errno, "syncing a content of %s", s->home);
     }
-    pl_free(room);
     return rc;
 }
 

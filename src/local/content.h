@@ -3,6 +3,7 @@
 #define PL_LOCAL_CONTENT_H
 
 #include "local/ids.h"
+#include "local/pump.h"
 
 /* Bytes on their way in: small ones in memory, others in a file that no object names yet. */
 struct pl_staged {
@@ -14,17 +15,6 @@ struct pl_staged {
     char *sums; /* of the last blocks, those before are in the index; one block needs none */
     size_t sum_count;
     uint32_t chunk;
-};
-
-/* Where bytes come from: *data is set to n bytes from `at`, in room or elsewhere. */
-struct pl_feed {
-    pail_code (*next)(struct pl_feed *f, uint64_t at, size_t n, char *room, const char **data,
-                      struct pail_error **err);
-    uint64_t size;
-    bool direct;                /* needs no room */
-    atomic_uint_fast64_t *done; /* moves on with the bytes; may be NULL */
-    const atomic_bool *cancelled;
-    int64_t deadline_ns;
 };
 
 /* Makes a content file of the feed's bytes, synced as `d` asks. Dispose of it in every case. */
