@@ -381,6 +381,11 @@ static void hint(struct failure *f, struct pail_error **err)
                       where ? where : "unset");
     } else if (f->out->code == PAIL_E_FORBIDDEN && s3->anonymous) {
         pl_error_hint(err, "the request was not signed (aws_skip_signature)");
+    } else if (f->out->code == PAIL_E_FORBIDDEN && f->answer.code.len == 0) {
+        pl_error_hint(err,
+                      "the answer to this request has no reason in it (a listing's has): check "
+                      "aws_access_key_id (%s), aws_secret_access_key and the bucket's policy",
+                      where ? where : "unset");
     } else if (f->out->code == PAIL_E_ARCHIVED) {
         pl_error_hint(err, "restore the object before it can be read");
     } else if (f->out->code == PAIL_E_BUCKET_NOT_FOUND && s3->custom) {

@@ -2,6 +2,7 @@
  * well-formed result: copies and completions answer early and may fail later. */
 #include "codec/base64.h"
 #include "codec/date.h"
+#include "codec/hex.h"
 #include "codec/url.h"
 #include "provider/s3.h"
 
@@ -182,6 +183,22 @@ static void read_info(struct pl_op *op, const struct pl_http_response *r)
     info->is_latest = !op->version;
 }
 
+/* The MD5 that the ETag is, in base64, where the service says so and nothing speaks against it.
+ * SPEC Amazon S3 API "Object": not of uploads in parts, nor with keys of KMS or the customer. */
+static bool md5_of_etag(const struct pl_http_response *r, char out[PL_SUM_BASE64_MAX])
+{
+    struct pl_sum_value md5 = {.len = 16};
+    struct pl_str etag = unquoted(pl_http_header(r, "etag"));
+    if (pl_str_starts(pl_http_header(r, "x-amz-server-side-encryption"), PL_STR("aws:")) ||
+        pl_http_header(r, "x-amz-server-side-encryption-customer-algorithm").len ||
+        etag.len != 2 * md5.len || !pl_hex_decode(md5.bytes, md5.len, etag)) {
+        return false;
+    }
+    (void)pl_sum_base64(&md5, out);
+    struct pl_sum_value any; /* a FIPS provider has no MD5 */
+    return pl_sum_of(PL_SUM_MD5, "", 0, &any, NULL) == PAIL_OK;
+}
+
 void pl_s3_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
                 const struct pl_http_response *r)
 {
@@ -198,9 +215,13 @@ void pl_s3_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
     if (sum != PL_SUM_NONE && value.len < sizeof memo->expected) {
         memcpy(memo->expected, value.ptr, value.len);
         memo->expected[value.len] = '\0';
-        memo->sum = sum;
-        a->sum = (int)sum;
+    } else if (s3->profile.etag_md5 && md5_of_etag(r, memo->expected)) {
+        sum = PL_SUM_MD5;
+    } else {
+        return;
     }
+    memo->sum = sum;
+    a->sum = (int)sum;
 }
 
 /* Some services ignore the conditions of reads. The answer tells what it is of, so that its bytes
