@@ -9,10 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/statfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
 
 #include "base/mem.h"
 
@@ -145,6 +151,40 @@ static int sys_unlink(int dir, const char *path, int flags)
 {
     return unlinkat(dir, path, flags);
 }
+static int sys_touch(int fd)
+{
+    struct timespec both[2];
+    clock_gettime(CLOCK_REALTIME, &both[0]);
+    both[1] = both[0];
+    return futimens(fd, both);
+}
+static int sys_clone(int to, int from)
+{
+#ifdef FICLONE
+    return RESTART(ioctl(to, FICLONE, from));
+#else
+    (void)to;
+    (void)from;
+    errno = EOPNOTSUPP;
+    return -1;
+#endif
+}
+static ssize_t sys_listxattr(int fd, char *names, size_t size)
+{
+    return flistxattr(fd, names, size);
+}
+static ssize_t sys_getxattr(int fd, const char *name, void *value, size_t size)
+{
+    return fgetxattr(fd, name, value, size);
+}
+static int sys_setxattr(int fd, const char *name, const void *value, size_t size)
+{
+    return fsetxattr(fd, name, value, size, 0);
+}
+static int sys_removexattr(int fd, const char *name)
+{
+    return fremovexattr(fd, name);
+}
 static int sys_lock(int fd, int type, bool wait, off_t at, off_t n)
 {
     struct flock l = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = at, .l_len = n};
@@ -183,6 +223,12 @@ struct pl_sys pl_sys = {
     .rename = sys_rename,
     .link = sys_link,
     .unlink = sys_unlink,
+    .touch = sys_touch,
+    .clone = sys_clone,
+    .listxattr = sys_listxattr,
+    .getxattr = sys_getxattr,
+    .setxattr = sys_setxattr,
+    .removexattr = sys_removexattr,
     .lock = sys_lock,
     .lock_held = sys_lock_held,
     .fstatfs = sys_fstatfs,
@@ -257,7 +303,9 @@ char *pl_sys_read_file(const char *path, size_t max, size_t *len)
     return data;
 }
 
-bool pl_sys_list(int dir, const char *path, bool (*each)(const char *name, void *ctx), void *ctx)
+/* Calls each(dir, entry, ctx) for the entries of a folder until it says false. */
+static bool each_entry(int dir, const char *path,
+                       bool (*each)(int dir, const struct dirent *e, void *ctx), void *ctx)
 {
     int fd = pl_sys.open(dir, path, O_RDONLY | O_DIRECTORY, 0);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -275,13 +323,66 @@ bool pl_sys_list(int dir, const char *path, bool (*each)(const char *name, void 
         errno = 0;
         e = readdir(d);
         if (e && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-            more = each(e->d_name, ctx);
+            more = each(fd, e, ctx);
         }
     } while (e && more);
     int saved = more ? errno : 0;
     closedir(d);
     errno = saved;
     return more && saved == 0;
+}
+
+struct names {
+    bool (*each)(const char *name, void *ctx);
+    void *ctx;
+};
+
+static bool give_name(int dir, const struct dirent *e, void *ctx)
+{
+    (void)dir;
+    const struct names *n = ctx;
+    return n->each(e->d_name, n->ctx);
+}
+
+bool pl_sys_list(int dir, const char *path, bool (*each)(const char *name, void *ctx), void *ctx)
+{
+    struct names n = {each, ctx};
+    return each_entry(dir, path, give_name, &n);
+}
+
+struct kinds {
+    bool (*each)(const char *name, enum pl_entry kind, void *ctx);
+    void *ctx;
+};
+
+/* Some file systems do not tell the kind with the name. */
+static enum pl_entry kind_of(int dir, const struct dirent *e)
+{
+    struct stat st;
+    switch (e->d_type) {
+    case DT_REG: return PL_ENTRY_FILE;
+    case DT_DIR: return PL_ENTRY_FOLDER;
+    case DT_UNKNOWN: break;
+    default: return PL_ENTRY_OTHER;
+    }
+    if (pl_sys.stat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        return PL_ENTRY_OTHER;
+    }
+    return S_ISREG(st.st_mode)   ? PL_ENTRY_FILE
+           : S_ISDIR(st.st_mode) ? PL_ENTRY_FOLDER
+                                 : PL_ENTRY_OTHER;
+}
+
+static bool give_kind(int dir, const struct dirent *e, void *ctx)
+{
+    const struct kinds *k = ctx;
+    return k->each(e->d_name, kind_of(dir, e), k->ctx);
+}
+
+bool pl_sys_scan(int dir, bool (*each)(const char *name, enum pl_entry kind, void *ctx), void *ctx)
+{
+    struct kinds k = {each, ctx};
+    return each_entry(dir, ".", give_kind, &k);
 }
 
 static atomic_uint forks;

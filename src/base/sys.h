@@ -39,6 +39,12 @@ struct pl_sys {
                   unsigned flags);
     int (*link)(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
     int (*unlink)(int dir, const char *path, int flags);
+    int (*touch)(int fd);           /* modified now, to the nanosecond */
+    int (*clone)(int to, int from); /* the same bytes without copying them; fails where it cannot */
+    ssize_t (*listxattr)(int fd, char *names, size_t size);
+    ssize_t (*getxattr)(int fd, const char *name, void *value, size_t size);
+    int (*setxattr)(int fd, const char *name, const void *value, size_t size);
+    int (*removexattr)(int fd, const char *name);
 
     /* POSIX record lock of this process on n bytes from `at`: F_RDLCK, F_WRLCK or F_UNLCK. Closing
      * any descriptor of the file drops all of them. */
@@ -57,6 +63,12 @@ char *pl_sys_read_file(const char *path, size_t max, size_t *len);
 /* Calls each(name, ctx) for the entries of a folder but "." and "..", in no order, until it says
  * false. False with errno (0: each said false). */
 bool pl_sys_list(int dir, const char *path, bool (*each)(const char *name, void *ctx), void *ctx);
+
+enum pl_entry { PL_ENTRY_FILE, PL_ENTRY_FOLDER, PL_ENTRY_OTHER };
+/* As pl_sys_list for the folder open at `dir`, and tells what each entry is; links are not
+ * followed.
+ */
+bool pl_sys_scan(int dir, bool (*each)(const char *name, enum pl_entry kind, void *ctx), void *ctx);
 
 /* Counts forks: a handle remembers the count at its making and compares. */
 unsigned pl_fork_count(void);
