@@ -11,6 +11,9 @@ static const struct {
     const char *scheme, *alias;
     open_fn open;
 } providers[] = {
+#ifdef PL_WITH_FILE
+    {"file", NULL, pl_file_new},
+#endif
 #ifdef PL_WITH_LOCAL
     {"local", NULL, pl_local_new},
 #endif
@@ -29,6 +32,9 @@ const char *pl_registry_schemes(void)
 #endif
 #ifdef PL_WITH_S3
         "s3:, "
+#endif
+#ifdef PL_WITH_FILE
+        "file:, "
 #endif
         "memory:";
 }
