@@ -50,6 +50,9 @@ void pl_log(struct pl_log *log, pail_level level, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    for (char *c = text; *c; c++) { /* a key with a line break makes no line of its own */
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
+    }
     pthread_mutex_lock(&log->lock);
     log->fn(level, text, log->ctx);
     pthread_mutex_unlock(&log->lock);

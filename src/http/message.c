@@ -85,6 +85,9 @@ const char *pl_origin_text(const struct pl_origin *o, char *room, size_t size)
 
 void pl_http_request_dispose(struct pl_http_request *r)
 {
+    for (size_t i = 0; i < r->header_count; i++) { /* signatures, tokens and keys are among them */
+        pl_zero((char *)(uintptr_t)r->headers[i].value.ptr, r->headers[i].value.len);
+    }
     pl_arena_dispose(&r->arena);
     memset(r, 0, sizeof *r);
 }

@@ -193,12 +193,9 @@ static void take_line(pail_level level, const char *text, void *ctx)
     pl_buf_putc(&c->logged, '\n');
 }
 
-void plain_open(struct plain_client *c, uint16_t port)
+void plain_open_as(struct plain_client *c, plain_make make, void *ctx)
 {
     memset(c, 0, sizeof *c);
-    c->d = pl_calloc(1, sizeof *c->d);
-    c->d->dialect.ops = &ops;
-    c->d->port = port;
     c->logged.max = 1 << 20;
     pl_log_init(&c->log, take_line, c, PAIL_LOG_TRACE, true);
     struct pl_provider_env env = {.settings = &c->settings,
@@ -206,9 +203,22 @@ void plain_open(struct plain_client *c, uint16_t port)
                                   .event = take_event,
                                   .event_ctx = c,
                                   .ignore_environment = true};
-    if (pl_http_provider_new(&env, &c->d->dialect, &c->p, NULL)) {
+    if (make(c, &env, ctx)) {
         exit(1);
     }
+}
+
+static pail_code make_plain(struct plain_client *c, const struct pl_provider_env *env, void *ctx)
+{
+    c->d = pl_calloc(1, sizeof *c->d);
+    c->d->dialect.ops = &ops;
+    c->d->port = *(uint16_t *)ctx;
+    return pl_http_provider_new(env, &c->d->dialect, &c->p, NULL);
+}
+
+void plain_open(struct plain_client *c, uint16_t port)
+{
+    plain_open_as(c, make_plain, &port);
 }
 
 void plain_close(struct plain_client *c)

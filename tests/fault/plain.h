@@ -33,6 +33,10 @@ struct plain_call {
 };
 
 void plain_open(struct plain_client *c, uint16_t port);
+/* The same of another kind: make sets c->p, after settings of its own. */
+typedef pail_code (*plain_make)(struct plain_client *c, const struct pl_provider_env *env,
+                                void *ctx);
+void plain_open_as(struct plain_client *c, plain_make make, void *ctx);
 void plain_close(struct plain_client *c);
 
 void plain_call_init(struct plain_call *call, enum pl_op_kind kind);

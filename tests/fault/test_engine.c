@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/wait.h>
@@ -631,6 +632,30 @@ static void test_fork__the_child_makes_its_own_engine_and_leaves_the_parents_alo
     loopback_stop(&s);
 }
 
+static void test_connections__are_not_inherited_by_programs_that_are_started(void)
+{
+    static const struct loopback_step steps[] = {{.send = OK_HEAD(0)}};
+    struct loopback s;
+    loopback_start(&s, steps, 1);
+    struct pl_http_engine *e = engine((struct pl_http_config){0});
+    struct call c;
+    call_init(&c, "GET", s.port, "/");
+    call_run(e, &c);
+    int found = 0;
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_in a = {0};
+        socklen_t n = sizeof a;
+        if (getpeername(fd, (struct sockaddr *)&a, &n) == 0 && ntohs(a.sin_port) == s.port) {
+            found++;
+            CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+        }
+    }
+    CHECK_INT(found, 1);
+    call_free(&c);
+    pl_http_engine_put(e);
+    loopback_stop(&s);
+}
+
 static void test_unsafe_requests__are_refused_before_anything_is_sent(void)
 {
     static const struct loopback_step steps[] = {{.send = OK_HEAD(0), .for_ever = true}};
@@ -678,6 +703,7 @@ int main(void)
     RUN(test_dns__a_slow_resolver_does_not_hold_up_cancel_or_other_exchanges);
     RUN(test_engines__equal_configurations_share_one);
     RUN(test_fork__the_child_makes_its_own_engine_and_leaves_the_parents_alone);
+    RUN(test_connections__are_not_inherited_by_programs_that_are_started);
     RUN(test_unsafe_requests__are_refused_before_anything_is_sent);
     if (loopback_open_files() > before) {
         printf("# %d descriptors were open at first, %d at the end\n", before,

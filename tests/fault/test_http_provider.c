@@ -439,6 +439,16 @@ static void test_source__that_became_shorter_is_changed(void)
     end(&s);
 }
 
+static void test_log__takes_no_line_breaks_from_keys(void)
+{
+    SERVE(s, {.send = EMPTY(404)});
+    begin(s.port, PL_OP_DELETE);
+    CHECK_INT(plain_run(&client, &call), PAIL_E_NOT_FOUND);
+    pl_log(&client.log, PAIL_LOG_INFO, "key %s", "one\ntwo\x1b[31m");
+    CHECK(client.logged.ptr && strstr(client.logged.ptr, "key one?two?[31m\n"));
+    end(&s);
+}
+
 static void test_sink__without_space_is_final(void)
 {
     SERVE(s, {.send = "HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n0123456789"});
@@ -575,6 +585,7 @@ int main(void)
     RUN(test_refused_connection__names_the_endpoint_and_what_to_check);
     RUN(test_garbage__is_not_asked_again);
     RUN(test_source__that_became_shorter_is_changed);
+    RUN(test_log__takes_no_line_breaks_from_keys);
     RUN(test_sink__without_space_is_final);
     RUN(test_build__errors_and_control_characters_end_before_any_request);
     RUN(test_presign__needs_no_network);
