@@ -262,8 +262,9 @@ static bool react_style(struct failure *f)
     bool to_host = !f->memo->sent_virtual && f->op->bucket &&
                    (code_is(f, "SecondLevelDomainForbidden") ||
                     (f->r->status == 400 && says(f, "virtual host")));
-    bool to_path =
-        f->memo->sent_virtual && (code_is(f, "NoSuchBucket") || code_is(f, "InvalidBucketName"));
+    /* A known service means it when it says that there is no such bucket. */
+    bool to_path = f->memo->sent_virtual && strcmp(f->s3->profile.service, "other") == 0 &&
+                   (code_is(f, "NoSuchBucket") || code_is(f, "InvalidBucketName"));
     pthread_mutex_lock(&f->s3->dialect.lock);
     bool news = (to_host || to_path) && !f->s3->learned.style_known;
     if (news) {
