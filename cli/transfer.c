@@ -306,8 +306,9 @@ static void start(struct job *job)
     } else if (job->all->queue == NULL) {
         run_now(job);
     } else {
+        struct transfers *all = job->all; /* a job that cannot be submitted is freed at once */
         submit(job);
-        turn(job->all, job->all->limit - 1);
+        turn(all, all->limit - 1);
     }
 }
 
