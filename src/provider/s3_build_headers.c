@@ -176,7 +176,7 @@ pail_code pl_s3_add_customer_key(struct pl_s3_build *b, const pail_encryption *e
 
 pail_code pl_s3_add_encryption(struct pl_s3_build *b, const pail_encryption *e)
 {
-    if (!e) {
+    if (!e || (!e->algorithm && !e->kms_key_id && !e->customer_key_base64)) {
         return PAIL_OK;
     }
     if (b->view.p.sse == PL_S3_SSE_NONE ||

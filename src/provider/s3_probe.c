@@ -38,6 +38,7 @@ struct run {
     struct probe *probe;
     struct pl_body body;
     struct pl_part part;
+    struct pl_part_sum sum;
     enum step step;
     bool multipart, exists, upload;
     char *bucket, *upload_id, *etag;
@@ -144,7 +145,8 @@ static void set_op(struct run *r, enum pl_op_kind kind)
         op->in.put.number = kind == PL_OP_MP_PART;
     }
     if (kind == PL_OP_MP_FINISH || kind == PL_OP_MP_ABORT) {
-        r->part = (struct pl_part){.number = 1, .etag = r->etag, .size = r->body.len};
+        r->part =
+            (struct pl_part){.number = 1, .etag = r->etag, .size = r->body.len, .sum = r->sum};
         op->in.mp.upload_id = r->upload_id;
         op->in.mp.parts = &r->part;
         op->in.mp.count = 1;
@@ -240,6 +242,7 @@ static enum step after_begin(struct run *r, pail_code rc)
     }
     if (r->step == PART && !rc) {
         r->etag = pl_strdup(r->op.out.etag);
+        r->sum = r->op.out.sum;
         return r->etag ? FINISH : give_up(r);
     }
     return give_up(r);
