@@ -14,12 +14,12 @@ static struct pl_store *inherited; /* of a parent: never touched again */
 
 /* ---- fork: a child finds no store open and no lock held ---- */
 
-/* Those of SQLite's locks that a thread may hold while another forks, in an order in which SQLite
- * takes them. */
-static const int sqlite_locks[] = {SQLITE_MUTEX_STATIC_MAIN, SQLITE_MUTEX_STATIC_OPEN,
-                                   SQLITE_MUTEX_STATIC_VFS1, SQLITE_MUTEX_STATIC_LRU,
-                                   SQLITE_MUTEX_STATIC_PMEM, SQLITE_MUTEX_STATIC_MEM,
-                                   SQLITE_MUTEX_STATIC_PRNG};
+/* Those of SQLite's locks that a thread may hold while another forks, in the order in which SQLite
+ * takes them: choosing its first random number it looks for a VFS. */
+static const int sqlite_locks[] = {SQLITE_MUTEX_STATIC_PRNG, SQLITE_MUTEX_STATIC_MAIN,
+                                   SQLITE_MUTEX_STATIC_OPEN, SQLITE_MUTEX_STATIC_VFS1,
+                                   SQLITE_MUTEX_STATIC_LRU,  SQLITE_MUTEX_STATIC_PMEM,
+                                   SQLITE_MUTEX_STATIC_MEM};
 enum { SQLITE_LOCKS = sizeof sqlite_locks / sizeof *sqlite_locks };
 
 static void before_fork(void)

@@ -19,7 +19,6 @@ struct event {
 static struct event *events;
 static size_t event_count, event_room;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct pl_sys real;
 static const char *root;
 
 /* Files by name at the time of their making; a folder's descriptor has a path and no file. */

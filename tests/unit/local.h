@@ -80,6 +80,73 @@ static inline void store_remove(struct store *s)
     remove_tree(s->home);
 }
 
+/* ---- the seam: put in place once, before there are threads; then a hook is one atomic ---- */
+
+static struct pl_sys real;
+static struct {
+    _Atomic(int (*)(int)) fsync, fdatasync;
+    _Atomic(ssize_t (*)(int, const void *, size_t, off_t)) pwrite;
+    _Atomic(int (*)(int, const char *, int, mode_t)) open;
+    _Atomic(int (*)(int, const char *, int)) unlink;
+    _Atomic(int (*)(int, const char *, int, const char *, int)) link;
+    _Atomic(int (*)(int, struct statfs *)) fstatfs;
+} hook;
+
+static inline int hooked_fsync(int fd)
+{
+    int (*f)(int) = atomic_load(&hook.fsync);
+    return f ? f(fd) : real.fsync(fd);
+}
+static inline int hooked_fdatasync(int fd)
+{
+    int (*f)(int) = atomic_load(&hook.fdatasync);
+    return f ? f(fd) : real.fdatasync(fd);
+}
+static inline ssize_t hooked_pwrite(int fd, const void *buf, size_t n, off_t at)
+{
+    ssize_t (*f)(int, const void *, size_t, off_t) = atomic_load(&hook.pwrite);
+    return f ? f(fd, buf, n, at) : real.pwrite(fd, buf, n, at);
+}
+static inline int hooked_open(int dir, const char *path, int flags, mode_t mode)
+{
+    int (*f)(int, const char *, int, mode_t) = atomic_load(&hook.open);
+    return f ? f(dir, path, flags, mode) : real.open(dir, path, flags, mode);
+}
+static inline int hooked_unlink(int dir, const char *path, int flags)
+{
+    int (*f)(int, const char *, int) = atomic_load(&hook.unlink);
+    return f ? f(dir, path, flags) : real.unlink(dir, path, flags);
+}
+static inline int hooked_link(int old_dir, const char *old_path, int new_dir, const char *new_path,
+                              int flags)
+{
+    int (*f)(int, const char *, int, const char *, int) = atomic_load(&hook.link);
+    return (f ? f : real.link)(old_dir, old_path, new_dir, new_path, flags);
+}
+static inline int hooked_fstatfs(int fd, struct statfs *st)
+{
+    int (*f)(int, struct statfs *) = atomic_load(&hook.fstatfs);
+    return f ? f(fd, st) : real.fstatfs(fd, st);
+}
+static inline void hook_the_seam(void)
+{
+    real = pl_sys;
+    pl_sys.fsync = hooked_fsync;
+    pl_sys.fdatasync = hooked_fdatasync;
+    pl_sys.pwrite = hooked_pwrite;
+    pl_sys.open = hooked_open;
+    pl_sys.unlink = hooked_unlink;
+    pl_sys.link = hooked_link;
+    pl_sys.fstatfs = hooked_fstatfs;
+}
+
+/* TSan cannot follow threads that a forked child starts. */
+#ifdef __SANITIZE_THREAD__
+#define SKIP_UNDER_TSAN() SKIP("threads in a forked child, under TSan")
+#else
+#define SKIP_UNDER_TSAN() (void)0
+#endif
+
 /* ---- operations ---- */
 
 static inline void op_done(struct pl_op *op)
