@@ -207,8 +207,13 @@ void pl_s3_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
     uint64_t size;
     enum pl_sum sum;
     (void)op;
-    /* Of a range the service tells no checksum, or one of something else. */
-    if (!s3->verify || !memo || a->range.kind != PL_RANGE_ALL || !is_whole(r, &size)) {
+    if (!s3->verify || !memo) {
+        return;
+    }
+    if (!is_whole(r, &size)) {
+        /* Of a range the service tells no checksum, or one of something else. Who reads all ranges
+         * puts theirs together and asks for that of the object. */
+        a->sum = s3->profile.sums & 1u << PL_SUM_CRC64NVME ? PL_SUM_CRC64NVME : PL_SUM_NONE;
         return;
     }
     struct pl_str value = whole_sum(r, &sum);

@@ -138,7 +138,7 @@ static void submit_stat(struct pl_get *g)
     struct pl_task_op *o = pl_task_op_new(&g->task, PL_OP_STAT, g->bucket, g->key);
     if (o) {
         o->op.version = g->opts.version;
-        o->op.cond = g->opts.cond;
+        o->op.cond = g->etag ? (pail_conditions){.if_match = g->etag} : g->opts.cond;
         o->op.encryption = &g->opts.encryption;
         pl_task_submit(&g->task, o);
     }
@@ -304,9 +304,35 @@ static void fold(struct pl_get *g)
     }
 }
 
+/* A service that tells no checksum with a range is asked for that of the whole object, once all of
+ * its parts are here. What it does not tell is not verified. */
+static bool asks_for_sum(struct pl_get *g)
+{
+    if (!g->whole || g->folded < 2 || g->sum.algorithm == PL_SUM_NONE || g->task.info->checksum ||
+        g->asked_sum) {
+        return false;
+    }
+    g->asked_sum = true;
+    submit_stat(g);
+    return true;
+}
+
+static void sum_told(struct pl_get *g, struct pl_task_op *o)
+{
+    struct pail_error *e = NULL;
+    pail_code rc = o->op.rc ? PAIL_OK : pl_sum_verify(&o->op.out.info, g->sum, &e);
+    if (rc) {
+        pl_error_context(e, "get", g->bucket, g->key);
+        pl_task_fail(&g->task, rc, e);
+    }
+}
+
 static void finish(struct pl_get *g)
 {
     struct pail_error *e = NULL;
+    if (asks_for_sum(g)) {
+        return;
+    }
     pail_code rc = g->whole ? pl_sum_verify(g->task.info, g->sum, &e) : PAIL_OK;
     rc = rc ? rc : pl_sink_commit(&g->sink, g->delivered, g->opts.sync, &e);
     if (rc) {
@@ -355,7 +381,9 @@ static void get_done(struct pl_get *g, struct pl_task_op *o)
 static void op_done(struct pl_task *t, struct pl_task_op *o)
 {
     struct pl_get *g = of(t);
-    if (o->op.rc) {
+    if (g->asked_sum && o->op.kind == PL_OP_STAT) {
+        sum_told(g, o);
+    } else if (o->op.rc) {
         get_failed(g, o);
     } else if (o->op.kind == PL_OP_STAT) {
         if (!t->failing) {

@@ -26,9 +26,10 @@ struct pl_get {
     uint64_t part_size;
     unsigned window;
     struct pl_range want;
-    bool whole;   /* the user asked for all of the object */
-    bool retried; /* the whole object was asked for without a range */
-    bool sized;   /* offset and total are known */
+    bool whole;     /* the user asked for all of the object */
+    bool retried;   /* the whole object was asked for without a range */
+    bool sized;     /* offset and total are known */
+    bool asked_sum; /* the checksum of the whole object was asked for */
     uint64_t offset, total;
     char *etag; /* of the version that the first request saw; NULL: the service tells none */
     struct pl_get_slot ring[PL_GET_RING];

@@ -1,9 +1,11 @@
 """The command line over S3: the scripted server of tests/servers, and the embedded store beside it."""
+import json
 import os
 import signal
 import subprocess
 import sys
 import unittest
+import urllib.request
 
 from cli import ROOT, CliTest, BIN
 
@@ -39,6 +41,22 @@ class S3Test(CliTest):
         self.pail("cp", "-r", "local:loc/back/", "out")
         self.assertEqual(self.tree("out"), ["1", "s/2", "s/odd name+%41"])
         self.assertEqual(self.read("out", "s", "2"), b"t/s/2")
+
+    def script(self, match, action):
+        rule = json.dumps([{"match": match, "action": action}]).encode()
+        request = urllib.request.Request(self.endpoint + "/-/script", rule, method="PUT")
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
+
+    def test_download_in_parts__is_held_against_the_checksum_of_the_object(self):
+        data = os.urandom(12_000_000)
+        self.write("file", data)
+        sums = ("--set", "s3_sums=crc64nvme")
+        self.pail("cp", *sums, "--part-size", "5M", "file", "s3://bkt/k")
+        self.pail("cp", *sums, "--part-size", "5M", "s3://bkt/k", "copy")
+        self.assertEqual(self.read("copy"), data)
+        self.script({"op": "GetObject", "nth": 2}, {"flip": 7})
+        self.fails(9, "cp", *sums, "--part-size", "5M", "s3://bkt/k", "copy")
+        self.assertEqual(self.read("copy"), data)
 
     def test_parts__both_ways(self):
         data = os.urandom(12_000_000)
