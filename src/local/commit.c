@@ -216,7 +216,10 @@ static void run_batch(struct pl_store *s, struct pl_commit **list, size_t *count
         }
     }
     pail_error_free(e);
-    s->queue.unsynced |= s->queue.synchronous == PL_DURABLE_BATCH;
+    if (s->queue.synchronous == PL_DURABLE_BATCH && !s->queue.unsynced) {
+        s->queue.sync_at_ns = pl_sys.mono_ns() + BATCH_SYNC_NS;
+        s->queue.unsynced = true;
+    }
     pl_gate_leave(s);
 }
 
@@ -248,19 +251,6 @@ static struct pl_commit *take(struct pl_committer *q, size_t *count, size_t *byt
     return list;
 }
 
-/* Waits for work; true: some is there. False: it is time to stop, or to sync the log. */
-static bool wait_for_work(struct pl_committer *q)
-{
-    int64_t until = pl_sys.mono_ns() + BATCH_SYNC_NS;
-    struct timespec t = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
-    int rc = 0;
-    while (!q->first && !q->stop && rc == 0) {
-        rc = q->unsynced ? pthread_cond_timedwait(&q->wake, &q->lock, &t)
-                         : pthread_cond_wait(&q->wake, &q->lock);
-    }
-    return q->first != NULL;
-}
-
 static void finish(struct pl_commit *list)
 {
     while (list) {
@@ -270,19 +260,10 @@ static void finish(struct pl_commit *list)
     }
 }
 
-/* Callers that were served together come back together: lets them, before the next batch. */
-static void let_others_in(struct pl_store *s)
-{
-    if (s->queue.last_batch > 1) {
-        sched_yield();
-    }
-}
-
-static void serve_batch(struct pl_store *s)
+/* Of whoever has the committer's part: commits the list and answers it. */
+static void serve_list(struct pl_store *s, struct pl_commit *list, size_t count, size_t bytes)
 {
     struct pl_committer *q = &s->queue;
-    size_t count = 0, bytes = 0;
-    struct pl_commit *list = take(q, &count, &bytes);
     struct pail_error *e = NULL;
     pail_code rc = q->conn ? PAIL_OK : pl_conn_open(&s->files, &q->conn, &e);
     rc = rc || q->recovered ? rc : pl_gc_recover(s, q->conn, &e);
@@ -295,35 +276,72 @@ static void serve_batch(struct pl_store *s)
     }
     q->last_batch = count;
     finish(list);
-    let_others_in(s);
+}
+
+enum task { WAIT, BATCH, CHECKPOINT, SYNC, STOP };
+
+static enum task task_locked(const struct pl_committer *q)
+{
+    if (q->busy) {
+        return WAIT;
+    }
+    if (frames_waiting(q) >= (q->first ? CHECKPOINT_BUSY : CHECKPOINT_IDLE)) {
+        return CHECKPOINT;
+    }
+    if (q->first) {
+        return BATCH;
+    }
+    if (q->unsynced && (q->stop || pl_sys.mono_ns() >= q->sync_at_ns)) {
+        return SYNC;
+    }
+    return q->stop ? STOP : WAIT;
+}
+
+static void wait_locked(struct pl_committer *q)
+{
+    struct timespec t = {.tv_sec = q->sync_at_ns / 1000000000,
+                         .tv_nsec = q->sync_at_ns % 1000000000};
+    if (!q->busy && q->unsynced) {
+        (void)pthread_cond_timedwait(&q->wake, &q->lock, &t);
+    } else {
+        (void)pthread_cond_wait(&q->wake, &q->lock);
+    }
+}
+
+static void run_task(struct pl_store *s, enum task task)
+{
+    size_t count = 0, bytes = 0;
+    if (task == CHECKPOINT) {
+        checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+    } else if (task == SYNC) {
+        sync_log(s);
+    } else {
+        struct pl_commit *list = take(&s->queue, &count, &bytes);
+        serve_list(s, list, count, bytes);
+        if (s->queue.last_batch > 1) {
+            sched_yield(); /* callers that were served together come back together */
+        }
+    }
 }
 
 static void *serve(void *arg)
 {
     struct pl_store *s = arg;
     struct pl_committer *q = &s->queue;
+    enum task task;
     pthread_mutex_lock(&q->lock);
-    for (;;) {
-        bool work = wait_for_work(q), stop = q->stop;
+    while ((task = task_locked(q)) != STOP) {
+        if (task == WAIT) {
+            wait_locked(q);
+            continue;
+        }
+        q->busy = true;
         pthread_mutex_unlock(&q->lock);
-        if (!work && stop) {
-            break;
-        }
-        if (work) {
-            serve_batch(s);
-        } else if (q->unsynced) {
-            sync_log(s);
-        }
+        run_task(s, task);
         pthread_mutex_lock(&q->lock);
-        if (frames_waiting(q) >= (q->first ? CHECKPOINT_BUSY : CHECKPOINT_IDLE)) {
-            pthread_mutex_unlock(&q->lock);
-            checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
-            pthread_mutex_lock(&q->lock);
-        }
+        q->busy = false;
     }
-    if (q->unsynced) {
-        sync_log(s);
-    }
+    pthread_mutex_unlock(&q->lock);
     if (frames_waiting(q) >= CHECKPOINT_CLOSE) {
         checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
     }
@@ -352,7 +370,7 @@ void pl_commit_submit(struct pl_store *s, struct pl_commit *c)
         bool was_empty = !q->first;
         *q->last = c;
         q->last = &c->next;
-        if (was_empty) {
+        if (was_empty && !q->busy) {
             pthread_cond_signal(&q->wake);
         }
     }
@@ -368,9 +386,44 @@ static void wake(struct pl_commit *c)
     sem_post(c->waiter);
 }
 
+static void answer_nobody(struct pl_commit *c)
+{
+    (void)c;
+}
+
+/* A caller that nobody shares a batch with commits on its own thread: two changes of thread cost
+ * as much as a fast disk's sync. */
+static bool take_part(struct pl_store *s)
+{
+    struct pl_committer *q = &s->queue;
+    pthread_mutex_lock(&q->lock);
+    bool mine = start_locked(s) && !q->busy && !q->first && q->last_batch <= 1;
+    q->busy |= mine;
+    pthread_mutex_unlock(&q->lock);
+    return mine;
+}
+
+static void give_part_back(struct pl_store *s)
+{
+    struct pl_committer *q = &s->queue;
+    pthread_mutex_lock(&q->lock);
+    q->busy = false;
+    if (q->unsynced || task_locked(q) != WAIT) {
+        pthread_cond_signal(&q->wake);
+    }
+    pthread_mutex_unlock(&q->lock);
+}
+
 pail_code pl_commit_run(struct pl_store *s, struct pl_commit *c)
 {
     sem_t waiter;
+    if (take_part(s)) {
+        c->done = answer_nobody;
+        c->next = NULL;
+        serve_list(s, c, 1, c->bytes);
+        give_part_back(s);
+        return c->rc;
+    }
     sem_init(&waiter, 0, 0);
     c->waiter = &waiter;
     c->done = wake;

@@ -1,5 +1,5 @@
-/* The committer: one thread per store and process, which commits all that waits in one
- * transaction. */
+/* The committer: one thread per store and process, which commits all that waits in one transaction.
+ * A caller that finds it idle plays its part itself. */
 #ifndef PL_LOCAL_COMMIT_H
 #define PL_LOCAL_COMMIT_H
 
@@ -22,7 +22,7 @@ struct pl_commit {
     /* Looks first and changes then; may run more than once, the last run counts. Every failure of
      * the index or after the first change goes through pl_tx_fail. */
     pail_code (*apply)(struct pl_tx *tx, struct pl_commit *c);
-    /* After the commit, with rc: on the committer's thread, no lock held; c may be gone then. */
+    /* After the commit, with rc: on the thread that committed, no lock held; c may be gone then. */
     void (*done)(struct pl_commit *c);
     struct pail_error **err;
     enum pl_durability durability;

@@ -23,11 +23,13 @@ struct pl_committer {
     pthread_cond_t wake;
     struct pl_commit *first, **last; /* under lock, as all below */
     bool started, stop;
+    bool busy; /* somebody has the committer's part: its thread, or a caller */
     pthread_t thread;
-    /* committer only */
+    /* of whoever has that part */
     struct pl_conn *conn;
     enum pl_durability synchronous; /* what conn is set to */
     bool unsynced, recovered;
+    int64_t sync_at_ns; /* where unsynced */
     int frames_written_back;
     size_t last_batch;
     uint64_t version; /* the last one given */
@@ -44,7 +46,7 @@ struct pl_ids {
     } held[PL_IDS_HELD];
     int held_count;
     int64_t next, end; /* of the last block held */
-    int64_t owner;     /* committer only: the lock byte of this process; 0: none yet */
+    int64_t owner;     /* committing thread only: the lock byte of this process; 0: none yet */
 };
 
 struct pl_dead; /* content files to delete after a commit (gc.h) */

@@ -18,7 +18,8 @@ enum { PL_SHM_LOCKS = 8 };
 struct pl_index_files {
     int dir_fd, db_fd; /* borrowed */
     int shm_fd;
-    bool gather; /* committer only: each commit is synced, so writes to the log may wait for that */
+    bool gather; /* committing thread only: each commit is synced, so writes to the log may wait for
+                    that */
     pthread_mutex_t lock;
     char **regions; /* under lock, as all below */
     int region_count;
