@@ -78,7 +78,7 @@ bool pl_code_retryable(pail_code code)
     return false;
 }
 
-static char *format_text(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list args)
 {
     char text[MESSAGE_MAX];
     int n = vsnprintf(text, sizeof text, format, args);

@@ -295,7 +295,7 @@ static void test_faults__are_told_apart(void)
         if (r->fail != faults[i].fail || r->status != faults[i].status || !r->why[0] ||
             (r->body_bytes != faults[i].bytes && faults[i].step.then != RESET)) {
             printf("# %s: fail %d, status %d, %s\n", faults[i].name, r->fail, r->status, r->why);
-            CHECK(!"as expected");
+            CHECK(false && "as expected");
         }
         CHECK_INT(r->sends, 1);
         call_free(&c);

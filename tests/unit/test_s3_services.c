@@ -178,8 +178,8 @@ static void test_metadata__round_trips(void)
         "=?UTF-8?B?eA==?=",
         "a\nb",
         "x ",
-        "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e and a text that is longer than one encoded word may "
-        "be",
+        ("\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e and a text that is longer than one encoded word may "
+         "be"),
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         struct pl_arena arena = {0};
