@@ -113,6 +113,19 @@ static pail_code check_objects(struct check *k, struct pail_error **err)
 
 /* ---- parts of unfinished uploads ---- */
 
+/* Whether the index as it is now has a content. */
+static bool is_named(struct check *k, int64_t id)
+{
+    struct pl_conn *c;
+    struct pl_content content;
+    if (pl_reader_take(k->store, &c, NULL) != PAIL_OK) {
+        return true;
+    }
+    pail_code rc = pl_content_find(c, id, &content, NULL);
+    pl_reader_give(k->store, c);
+    return rc != PAIL_E_NOT_FOUND;
+}
+
 static void check_part(struct check *k, struct pl_conn *c, sqlite3_stmt *s)
 {
     struct pl_content content;
@@ -120,6 +133,9 @@ static void check_part(struct check *k, struct pl_conn *c, sqlite3_stmt *s)
     struct pail_error *e = NULL;
     pail_code rc = pl_content_find(c, sqlite3_column_int64(s, 2), &content, &e);
     rc = rc ? rc : pl_content_read(k->store, &content, 0, content.size, &m, &e);
+    if (rc == PAIL_E_NOT_FOUND && !is_named(k, content.id)) {
+        return; /* the upload has ended meanwhile */
+    }
     if (rc && rc != PAIL_E_NO_MEMORY) {
         k->report->damaged++;
         find(k, (const char *)sqlite3_column_text(s, 0), (const char *)sqlite3_column_text(s, 1),

@@ -133,6 +133,24 @@ static pail_code check_file_system(int fd, const char *home, struct pail_error *
 
 /* ---- the folder ---- */
 
+/* The name of a new folder must outlive the power as the store in it does. */
+static bool sync_parent(const char *path)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash && slash > path ? (size_t)(slash - path) : 1;
+    memcpy(parent, path, n);
+    parent[n] = '\0';
+    int fd = pl_sys.open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0);
+    bool ok = fd >= 0 && pl_sys.fsync(fd) == 0;
+    int saved = errno;
+    if (fd >= 0) {
+        pl_sys.close(fd);
+    }
+    errno = saved;
+    return ok;
+}
+
 static pail_code make_folders(const char *home, struct pail_error **err)
 {
     char path[PATH_MAX];
@@ -144,7 +162,8 @@ static pail_code make_folders(const char *home, struct pail_error **err)
         if (i == n || home[i] == '/') {
             memcpy(path, home, i);
             path[i] = '\0';
-            if (pl_sys.mkdir(AT_FDCWD, path, 0700) != 0 && errno != EEXIST) {
+            bool made = pl_sys.mkdir(AT_FDCWD, path, 0700) == 0;
+            if (made ? !sync_parent(path) : errno != EEXIST) {
                 return pl_fail_errno(err, errno, "making the folder %s", path);
             }
         }

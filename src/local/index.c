@@ -174,7 +174,7 @@ static int note_frames(void *ctx, sqlite3 *db, const char *name, int frames)
 /* secure_delete is on in some builds and doubles the writes. The busy timeout counts only where
  * another process was killed while it changed the shared memory and a reader repairs that. */
 static const char settings[] = "PRAGMA secure_delete=OFF; PRAGMA temp_store=MEMORY;"
-                               "PRAGMA mmap_size=0; PRAGMA cache_size=-4096;"
+                               "PRAGMA mmap_size=0; PRAGMA cache_size=-2048;"
                                "PRAGMA busy_timeout=60000; PRAGMA wal_autocheckpoint=0;"
                                "PRAGMA synchronous=FULL;";
 

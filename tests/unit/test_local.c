@@ -22,6 +22,39 @@ static void test_local__reading_where_no_store_is_makes_nothing(void)
     store_remove(&s);
 }
 
+static ino_t synced[64];
+static int synced_count;
+static int noting_fsync(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && synced_count < 64) {
+        synced[synced_count++] = st.st_ino;
+    }
+    return real.fsync(fd);
+}
+
+static void test_local__the_names_of_new_folders_are_synced_too(void)
+{
+    struct store s;
+    struct stat st = {0};
+    bool found = false;
+    char above[128];
+    store_folder(&s);
+    snprintf(above, sizeof above, "%s", s.home);
+    snprintf(s.home, sizeof s.home, "%.100s/a/b", above);
+    REQUIRE(store_open(&s) == PAIL_OK);
+    atomic_store(&hook.fsync, noting_fsync);
+    CHECK_INT(make_bucket(&s, "bucket"), PAIL_OK);
+    atomic_store(&hook.fsync, NULL);
+    CHECK_INT(stat(above, &st), 0);
+    for (int i = 0; i < synced_count; i++) {
+        found |= synced[i] == st.st_ino;
+    }
+    CHECK(found);
+    store_close(&s);
+    remove_tree(above);
+}
+
 static void test_local__small_objects_need_no_file_and_large_ones_are_byte_exact_files(void)
 {
     struct store s;
@@ -453,6 +486,7 @@ int main(void)
 {
     hook_the_seam();
     RUN(test_local__reading_where_no_store_is_makes_nothing);
+    RUN(test_local__the_names_of_new_folders_are_synced_too);
     RUN(test_local__small_objects_need_no_file_and_large_ones_are_byte_exact_files);
     RUN(test_local__any_key_goes_even_where_no_file_name_would);
     RUN(test_local__a_replaced_file_is_deleted);
