@@ -176,7 +176,7 @@ static const struct kind *suite_of_case(const char *path)
 
 static void run_suite_case(struct run *run, const struct kind *kind, const char *path)
 {
-    snprintf(run->what, sizeof run->what, "%s", base_name(path));
+    snprintf(run->what, sizeof run->what, "%.*s", (int)sizeof run->what - 1, base_name(path));
     if (kind->run_folder) {
         kind->run_folder(run, path);
         end_case(run);
