@@ -1,4 +1,5 @@
 /* The store of plain files over a file system that fails, and under others that write. */
+#include <stdatomic.h>
 #include "file_bed.h"
 
 #include <pthread.h>
@@ -300,7 +301,7 @@ static void test_file__any_failing_call_leaves_the_old_object_or_the_new(void)
 
 /* ---- memory runs out ---- */
 
-static int allocations_left = -1; /* -1: without end */
+static atomic_int allocations_left = -1; /* -1: without end */
 
 static void *failing(void *ptr, size_t size, void *ctx)
 {
@@ -309,10 +310,13 @@ static void *failing(void *ptr, size_t size, void *ctx)
         free(ptr);
         return NULL;
     }
-    if (allocations_left == 0) {
+    int left = atomic_load(&allocations_left);
+    if (left == 0) {
         return NULL; /* and all behind it */
     }
-    allocations_left -= allocations_left > 0;
+    if (left > 0) {
+        atomic_store(&allocations_left, left - 1);
+    }
     return realloc(ptr, size);
 }
 
