@@ -73,7 +73,6 @@ void pl_file_info_of(struct pl_arena *a, pail_info *info, const struct stat *st)
 /* All that the open file tells of itself; info->key = key. */
 pail_code pl_file_info(int fd, const char *key, struct pl_arena *a, pail_info *info,
                        struct pail_error **err);
-pail_attributes pl_file_attributes_of(const pail_info *info);
 /* Errors: PAIL_E_UNSUPPORTED for what a file cannot have, here or on this file system. */
 pail_code pl_file_attributes_set(int fd, const char *key, const pail_attributes *attr,
                                  struct pail_error **err);

@@ -132,19 +132,6 @@ pail_code pl_file_info(int fd, const char *key, struct pl_arena *a, pail_info *i
     return a->failed ? PAIL_E_NO_MEMORY : PAIL_OK;
 }
 
-pail_attributes pl_file_attributes_of(const pail_info *i)
-{
-    return (pail_attributes){.content_type = i->content_type,
-                             .content_encoding = i->content_encoding,
-                             .content_language = i->content_language,
-                             .content_disposition = i->content_disposition,
-                             .cache_control = i->cache_control,
-                             .metadata = i->metadata,
-                             .metadata_count = i->metadata_count,
-                             .tags = i->tags,
-                             .tag_count = i->tag_count};
-}
-
 /* ---- writing ---- */
 
 static pail_code set_failed(const char *key, size_t bytes, struct pail_error **err)

@@ -143,7 +143,7 @@ pail_code pl_file_copy(const struct pl_file *f, struct pl_op *op)
     rc = rc ? rc : copy_bytes(op, from, info.size, d.fd);
     rc = rc ? rc : pl_file_unchanged(from, &info, &op->error);
     if (rc == PAIL_OK) {
-        pail_attributes kept = pl_file_attributes_of(&info);
+        pail_attributes kept = pl_info_attributes(&info);
         rc = pl_file_draft_commit(op, &d, op->attr ? op->attr : &kept);
     }
     pl_file_draft_close(&d);

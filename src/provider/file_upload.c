@@ -335,7 +335,7 @@ static pail_code told_attributes(struct pl_op *op, const struct upload *u, pail_
     rc = rc ? rc : pl_file_info(fd, op->key, &op->arena, &info, &op->error);
     pl_file_close(fd);
     if (rc == PAIL_OK) {
-        *out = pl_file_attributes_of(&info);
+        *out = pl_info_attributes(&info);
     }
     return rc == PAIL_E_NOT_FOUND ? PAIL_E_UPLOAD_NOT_FOUND : rc;
 }

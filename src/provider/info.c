@@ -22,6 +22,19 @@ void pl_info_copy(struct pl_arena *a, pail_info *to, const pail_info *from)
     to->tags = pl_arena_dup_kv(a, from->tags, from->tag_count);
 }
 
+pail_attributes pl_info_attributes(const pail_info *i)
+{
+    return (pail_attributes){.content_type = i->content_type,
+                             .content_encoding = i->content_encoding,
+                             .content_language = i->content_language,
+                             .content_disposition = i->content_disposition,
+                             .cache_control = i->cache_control,
+                             .metadata = i->metadata,
+                             .metadata_count = i->metadata_count,
+                             .tags = i->tags,
+                             .tag_count = i->tag_count};
+}
+
 /* What pail_info_free gets back: the info first, its memory behind it. */
 struct owned_info {
     pail_info info;

@@ -183,19 +183,6 @@ static pail_code copy_source(struct memory *m, struct pl_op *op, struct pl_mem_o
     return rc == PAIL_E_NOT_MODIFIED ? PAIL_E_PRECONDITION : rc;
 }
 
-static pail_attributes attributes_of(const pail_info *i)
-{
-    return (pail_attributes){.content_type = i->content_type,
-                             .content_encoding = i->content_encoding,
-                             .content_language = i->content_language,
-                             .content_disposition = i->content_disposition,
-                             .cache_control = i->cache_control,
-                             .metadata = i->metadata,
-                             .metadata_count = i->metadata_count,
-                             .tags = i->tags,
-                             .tag_count = i->tag_count};
-}
-
 static char *copy_bytes(const char *data, uint64_t n)
 {
     char *copy = pl_alloc(n);
@@ -212,7 +199,7 @@ static pail_code do_copy(struct memory *m, struct pl_op *op)
     if (rc) {
         return rc;
     }
-    pail_attributes kept = attributes_of(&from->info);
+    pail_attributes kept = pl_info_attributes(&from->info);
     char *data = copy_bytes(from->data, from->info.size);
     struct pl_mem_object *o =
         data ? pl_mem_object_new(data, from->info.size, op->attr ? op->attr : &kept, ++m->serial)
@@ -444,7 +431,7 @@ static pail_code do_finish(struct memory *m, struct pl_op *op)
     if (rc) {
         return rc;
     }
-    pail_attributes attr = attributes_of(&u->attributes->info);
+    pail_attributes attr = pl_info_attributes(&u->attributes->info);
     rc = publish(m, op, pl_mem_object_new(data, size, &attr, ++m->serial));
     if (rc == PAIL_OK) {
         drop_upload(m, op, op->in.mp.upload_id);

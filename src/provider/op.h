@@ -166,6 +166,8 @@ void pl_op_complete(struct pl_op *op, pail_code rc);
 pail_info *pl_info_dup(const pail_info *info);
 /* Copies all fields into the arena. */
 void pl_info_copy(struct pl_arena *arena, pail_info *to, const pail_info *from);
+/* What a copy of the object is stored with, to keep what it has; borrows from info. */
+pail_attributes pl_info_attributes(const pail_info *info);
 
 /* The conditions against what is there (info NULL: nothing). PAIL_OK, PAIL_E_PRECONDITION,
  * PAIL_E_NOT_MODIFIED (reads), PAIL_E_EXISTS (writes with if_none_match "*"), PAIL_E_NOT_FOUND

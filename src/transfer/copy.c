@@ -119,21 +119,14 @@ static void start(struct pl_task *t)
 /* What the new object has: what was asked for, else what the source has. */
 static void set_attributes(struct pl_copy *c)
 {
-    const pail_info *i = c->source;
     if (c->opts.attr) {
         c->attr = *c->opts.attr;
         return;
     }
-    c->attr = (pail_attributes){.content_type = i->content_type,
-                                .content_encoding = i->content_encoding,
-                                .content_language = i->content_language,
-                                .content_disposition = i->content_disposition,
-                                .cache_control = i->cache_control,
-                                .metadata = i->metadata,
-                                .metadata_count = i->metadata_count};
-    if (c->to_caps.ability[PAIL_CAN_TAGS]) {
-        c->attr.tags = i->tags;
-        c->attr.tag_count = i->tag_count;
+    c->attr = pl_info_attributes(c->source);
+    if (!c->to_caps.ability[PAIL_CAN_TAGS]) {
+        c->attr.tags = NULL;
+        c->attr.tag_count = 0;
     }
 }
 
