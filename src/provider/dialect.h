@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "http/message.h"
+#include "cred/errand.h"
 #include "provider/provider.h"
 
 struct pl_sum_value; /* codec/digest.h */
@@ -39,6 +39,8 @@ enum pl_next {
     PL_NEXT_CLOCK,       /* our clock is off: take the answer's Date, then once more */
     PL_NEXT_LEARNED      /* the dialect has changed what it knows (region, style, checksums, ...):
                             verdict.learned names it; build anew, once for each bit */
+    PL_NEXT_MORE /* this exchange did its share: build the op's next one, after verdict.wait_ms. What
+                    it is stands in attempt.memo; the dialect sees to it that there is an end */
 };
 
 enum pl_learned {
@@ -59,6 +61,12 @@ struct pl_verdict {
     bool never_applied; /* the answer proves that a write did not take effect */
 };
 
+/* What an op lacks before it can be built. */
+struct pl_need {
+    uint64_t what; /* 0: nothing. Ops with the same number wait for the same errand */
+    bool now;      /* false: what is there will do; it is fetched beside the op, ahead of its expiry */
+};
+
 struct pl_dialect;
 struct pl_dialect_ops {
     const char *scheme;
@@ -66,7 +74,8 @@ struct pl_dialect_ops {
     void (*caps)(struct pl_dialect *d, struct pl_caps *out);
     /* Fills and signs the request (zeroed, but for an empty arena). Runs on the submitter's thread
      * for the first attempt, on the reactor for later ones. An error ends the op before any
-     * request: PAIL_E_UNSUPPORTED, PAIL_E_NO_CREDENTIALS, PAIL_E_CHANGED (source too short), ... */
+     * request: PAIL_E_UNSUPPORTED, PAIL_E_NO_CREDENTIALS, PAIL_E_CHANGED (source too short), ...
+     * out->method left NULL: nothing needs to be asked (any more), and op->out is filled. */
     pail_code (*build)(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
                        struct pl_http_request *out, struct pail_error **err);
     /* GET only, reactor: the head of a 2xx answer has arrived; chooses a->sum. The sink, the
@@ -86,7 +95,15 @@ struct pl_dialect_ops {
      * op writes? Only on evidence (checksum, MD5 ETag, count of parts), never on size alone. */
     bool (*is_own_write)(struct pl_dialect *d, const struct pl_op *op, const struct pl_attempt *a,
                          const pail_info *found);
-    /* Gets credentials again. PAIL_OK: there are other ones now. NULL: there is no way. */
+    /* Whether op, at now_ms, lacks something that an errand fetches; asked before each build and
+     * before presign. NULL: never. */
+    void (*need)(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms, struct pl_need *out);
+    /* The errand for what `need` named; at most one is under way at a time. NULL with *err: it
+     * cannot be begun. */
+    struct pl_errand *(*errand)(struct pl_dialect *d, const struct pl_op *op, uint64_t what,
+                                struct pail_error **err);
+    /* The service refused the credentials as expired: forgets them, so that `need` asks for new
+     * ones. PAIL_OK: another attempt makes sense. NULL: there is no way. */
     pail_code (*refresh)(struct pl_dialect *d, struct pail_error **err);
     /* Lines "name = value  (origin)" for pail_client_explain; NULL: none. */
     void (*explain)(struct pl_dialect *d, struct pl_buf *out);

@@ -457,6 +457,7 @@ static void test_local__forks_beside_writing_threads_leave_a_working_child(void)
     struct store s;
     pthread_t threads[2];
     SKIP_UNDER_TSAN();
+    SKIP_UNDER_ASAN();
     store_folder(&s);
     REQUIRE(store_open(&s) == PAIL_OK && make_bucket(&s, "bucket") == PAIL_OK);
     CHECK_INT(put(&s, "k", "parent", 6), PAIL_OK);

@@ -1,0 +1,59 @@
+#include "codec/json.h"
+
+pail_code pl_json_parse(struct pl_str text, const char *name, json_t **out, struct pail_error **err)
+{
+    json_error_t where = {0};
+    *out = NULL;
+    if (text.len > PL_JSON_MAX) {
+        return pl_fail(err, PAIL_E_PROTOCOL, "%s is longer than %d bytes", name, PL_JSON_MAX);
+    }
+    *out = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &where);
+    if (!*out) {
+        return pl_fail(err, PAIL_E_PROTOCOL, "%s is no JSON: line %d column %d", name, where.line,
+                       where.column);
+    }
+    if (!json_is_object(*out)) {
+        json_decref(*out);
+        *out = NULL;
+        return pl_fail(err, PAIL_E_PROTOCOL, "%s is no JSON object", name);
+    }
+    return PAIL_OK;
+}
+
+const char *pl_json_text(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}
+
+bool pl_json_u64(const json_t *object, const char *member, uint64_t *out)
+{
+    const json_t *value = json_object_get(object, member);
+    if (json_is_integer(value)) {
+        *out = (uint64_t)json_integer_value(value);
+        return json_integer_value(value) >= 0;
+    }
+    const char *text = json_string_value(value);
+    return text && pl_str_u64(pl_str_c(text), out);
+}
+
+bool pl_json_quote(struct pl_buf *out, struct pl_str text)
+{
+    static const char hex[] = "0123456789abcdef";
+    if (!pl_utf8_valid(text)) {
+        return false;
+    }
+    pl_buf_putc(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c == '"' || c == '\\') {
+            pl_buf_putc(out, '\\');
+        }
+        if (c < 0x20) {
+            pl_buf_printf(out, "\\u00%c%c", hex[c >> 4], hex[c & 15]);
+        } else {
+            pl_buf_putc(out, (char)c);
+        }
+    }
+    pl_buf_putc(out, '"');
+    return true;
+}
