@@ -7,7 +7,8 @@
 
 enum pl_errand_step {
     PL_ERRAND_SEND, /* *out is the next request */
-    PL_ERRAND_WORK, /* `work` may wait for a helper process or a file: it gets a thread of its own */
+    PL_ERRAND_WORK, /* `work` may wait for a helper process or a file: it gets a thread of its own
+                     */
     PL_ERRAND_DONE, /* what was wanted is where its owner looks for it */
     PL_ERRAND_FAIL  /* *err says which sources were tried and why each failed */
 };

@@ -33,6 +33,7 @@ struct pl_http_engine {
     pthread_t thread;
     bool started, stopping;
     struct pl_http_exchange *incoming, **incoming_end;
+    struct pl_http_timer *incoming_timers;
 
     atomic_bool look;                     /* something was cancelled or hurried */
     atomic_uint lanes_open, lanes_staged; /* for explain */
@@ -103,6 +104,16 @@ static void soon(struct pl_http_engine *e, int64_t at_ns)
     }
 }
 
+static void timer_add(struct pl_http_engine *e, struct pl_http_timer *t)
+{
+    t->next = e->timers;
+    e->timers = t;
+    soon(e, t->at_ns);
+    if (atomic_load(&t->at_once)) {
+        atomic_store(&e->look, true);
+    }
+}
+
 /* Takes what was submitted. True: the engine is to stop. */
 static bool intake(struct pl_http_engine *e)
 {
@@ -110,8 +121,15 @@ static bool intake(struct pl_http_engine *e)
     struct pl_http_exchange *list = e->incoming;
     e->incoming = NULL;
     e->incoming_end = &e->incoming;
+    struct pl_http_timer *timers = e->incoming_timers;
+    e->incoming_timers = NULL;
     bool stop = e->stopping;
     pthread_mutex_unlock(&e->lock);
+    while (timers) {
+        struct pl_http_timer *t = timers;
+        timers = t->next;
+        timer_add(e, t);
+    }
     while (list) {
         struct pl_http_exchange *x = list;
         list = x->next;
@@ -410,15 +428,22 @@ void pl_http_cancel(struct pl_http_engine *e, struct pl_http_exchange *x)
     look(e);
 }
 
-void pl_http_timer_start(struct pl_http_engine *e, struct pl_http_timer *t)
+bool pl_http_timer_start(struct pl_http_engine *e, struct pl_http_timer *t)
 {
-    PL_ASSERT(here == e);
-    t->next = e->timers;
-    e->timers = t;
-    soon(e, t->at_ns);
-    if (atomic_load(&t->at_once)) {
-        look(e);
+    if (here == e) {
+        timer_add(e, t);
+        e->again = true;
+        return true;
     }
+    pthread_mutex_lock(&e->lock);
+    bool started = start_thread_locked(e);
+    if (started) {
+        t->next = e->incoming_timers;
+        e->incoming_timers = t;
+        curl_multi_wakeup(e->multi);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return started;
 }
 
 void pl_http_timer_hurry(struct pl_http_engine *e, struct pl_http_timer *t)

@@ -65,8 +65,9 @@ void pl_http_submit(struct pl_http_engine *e, struct pl_http_exchange *x);
 /* Asks it to end soon with PL_HTTP_CANCELLED; any thread, while the exchange is the engine's. */
 void pl_http_cancel(struct pl_http_engine *e, struct pl_http_exchange *x);
 
-/* Reactor only. A timer fires once. */
-void pl_http_timer_start(struct pl_http_engine *e, struct pl_http_timer *t);
+/* A timer fires once, on the reactor; any thread starts it. False, only outside the reactor: there
+ * is no thread, and it never fires. */
+bool pl_http_timer_start(struct pl_http_engine *e, struct pl_http_timer *t);
 /* Makes a started timer fire at once; any thread. */
 void pl_http_timer_hurry(struct pl_http_engine *e, struct pl_http_timer *t);
 

@@ -37,10 +37,11 @@ enum pl_next {
     PL_NEXT_THROTTLED,   /* the same with the back-off of throttling */
     PL_NEXT_CREDENTIALS, /* expired: refresh, then once more */
     PL_NEXT_CLOCK,       /* our clock is off: take the answer's Date, then once more */
-    PL_NEXT_LEARNED      /* the dialect has changed what it knows (region, style, checksums, ...):
+    PL_NEXT_LEARNED,     /* the dialect has changed what it knows (region, style, checksums, ...):
                             verdict.learned names it; build anew, once for each bit */
-    PL_NEXT_MORE /* this exchange did its share: build the op's next one, after verdict.wait_ms. What
-                    it is stands in attempt.memo; the dialect sees to it that there is an end */
+    PL_NEXT_MORE /* this exchange did its share: build the op's next one, after verdict.wait_ms.
+                    What it is stands in attempt.memo; the dialect sees to it that there is an end
+                  */
 };
 
 enum pl_learned {
@@ -64,7 +65,7 @@ struct pl_verdict {
 /* What an op lacks before it can be built. */
 struct pl_need {
     uint64_t what; /* 0: nothing. Ops with the same number wait for the same errand */
-    bool now;      /* false: what is there will do; it is fetched beside the op, ahead of its expiry */
+    bool now; /* false: what is there will do; it is fetched beside the op, ahead of its expiry */
 };
 
 struct pl_dialect;
@@ -96,7 +97,8 @@ struct pl_dialect_ops {
     bool (*is_own_write)(struct pl_dialect *d, const struct pl_op *op, const struct pl_attempt *a,
                          const pail_info *found);
     /* Whether op, at now_ms, lacks something that an errand fetches; asked before each build and
-     * before presign. NULL: never. */
+     * before presign. An errand that failed beside ops (now: false) is not asked for again at once.
+     * NULL: never. */
     void (*need)(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms, struct pl_need *out);
     /* The errand for what `need` named; at most one is under way at a time. NULL with *err: it
      * cannot be begun. */

@@ -14,13 +14,23 @@ static void caps(struct pl_provider *p, struct pl_caps *out)
     d->ops->caps(d, out);
 }
 
-static pail_code presign(struct pl_http_provider *p, struct pl_op *op)
+/* Whether the URL can be signed without asking anybody. */
+static bool presign_here(struct pl_http_provider *p, struct pl_op *op)
 {
+    struct pl_dialect *d = p->dialect;
+    struct pl_need need = {0};
     struct pl_attempt a = {.number = 1};
     pthread_mutex_lock(&p->lock);
     a.now_ms = pl_sys.wall_ms() + p->clock_offset_ms;
     pthread_mutex_unlock(&p->lock);
-    return p->dialect->ops->presign(p->dialect, op, &a, &op->error);
+    if (d->ops->need) {
+        d->ops->need(d, op, a.now_ms, &need);
+    }
+    if (need.what) {
+        return false;
+    }
+    pl_op_complete(op, d->ops->presign(d, op, &a, &op->error));
+    return true;
 }
 
 static enum pl_submit submit(struct pl_provider *base, struct pl_op *op)
@@ -30,8 +40,7 @@ static enum pl_submit submit(struct pl_provider *base, struct pl_op *op)
         pl_op_complete(op, PAIL_E_FORKED);
         return PL_COMPLETED;
     }
-    if (op->kind == PL_OP_PRESIGN) {
-        pl_op_complete(op, presign(p, op));
+    if (op->kind == PL_OP_PRESIGN && presign_here(p, op)) {
         return PL_COMPLETED;
     }
     pl_http_run_start(p, op);
@@ -70,9 +79,8 @@ static pail_code check_bucket(struct pl_provider *base, const char *name, struct
     return d->ops->check_bucket ? d->ops->check_bucket(d, name, err) : PAIL_OK;
 }
 
-static void provider_free(struct pl_provider *base)
+void pl_http_provider_dispose(struct pl_http_provider *p)
 {
-    struct pl_http_provider *p = self(base);
     if (p->forks == pl_fork_count()) {
         PL_ASSERT(!p->runs);
         pl_http_engine_put(p->engine);
@@ -81,7 +89,15 @@ static void provider_free(struct pl_provider *base)
     p->dialect->ops->free(p->dialect);
     pthread_mutex_destroy(&p->lock);
     pthread_mutex_destroy(&p->event_lock);
+    pthread_cond_destroy(&p->stepped);
     pl_free(p);
+}
+
+static void provider_free(struct pl_provider *base)
+{
+    if (pl_http_errand_close(self(base))) {
+        pl_http_provider_dispose(self(base));
+    }
 }
 
 /* The names that other programs read as well. Only the lower-case http_proxy counts: in a CGI
@@ -140,6 +156,7 @@ pail_code pl_http_provider_new(const struct pl_provider_env *env, struct pl_dial
     pthread_mutex_init(&dialect->lock, NULL);
     pthread_mutex_init(&p->lock, NULL);
     pthread_mutex_init(&p->event_lock, NULL);
+    pthread_cond_init(&p->stepped, NULL);
     p->ops = (struct pl_provider_ops){.scheme = dialect->ops->scheme,
                                       .caps = caps,
                                       .submit = submit,

@@ -50,6 +50,7 @@ static void finish(struct pl_http_run *run, pail_code rc, struct pail_error *err
     pl_digest_dispose(&run->digest);
     pl_op_dispose(&run->check);
     pail_error_free(run->error);
+    pail_error_free(run->errand_error);
     pl_free(run);
     pl_op_complete(op, rc);
 }
@@ -107,7 +108,7 @@ static void back_off(struct pl_http_run *run, bool throttled, int64_t wish_ms, p
     run->timer.at_ns = at_ns;
     run->timer.fire = wake;
     run->timer.ctx = run;
-    pl_http_timer_start(p->engine, &run->timer);
+    (void)pl_http_timer_start(p->engine, &run->timer); /* on the reactor: it cannot fail */
 }
 
 static void at_once(struct pl_http_run *run, struct pail_error *err)
@@ -115,6 +116,29 @@ static void at_once(struct pl_http_run *run, struct pail_error *err)
     pl_http_report_retry(run, err, 0);
     pail_error_free(err);
     attempt(run);
+}
+
+/* The op's next exchange, after a wait that costs no attempt. */
+static void next_exchange(struct pl_http_run *run, int64_t wait_ms, struct pail_error *err)
+{
+    pail_error_free(err);
+    run->failures = 0;
+    run->learned = 0;
+    if (wait_ms <= 0) {
+        attempt(run);
+        return;
+    }
+    run->timer.at_ns = pl_sys.mono_ns() + wait_ms * 1000000;
+    if (run->op->deadline_ns && run->timer.at_ns >= run->op->deadline_ns) {
+        struct pail_error *late = NULL;
+        pail_code rc =
+            pl_fail(&late, PAIL_E_TIMEOUT, "the deadline passed before the service was done");
+        finish(run, rc, late);
+        return;
+    }
+    run->timer.fire = wake;
+    run->timer.ctx = run;
+    (void)pl_http_timer_start(run->p->engine, &run->timer);
 }
 
 /* ---- Did an own earlier attempt win? */
@@ -250,6 +274,7 @@ static void obey(struct pl_http_run *run, const struct pl_verdict *v, struct pai
             return;
         }
         break;
+    case PL_NEXT_MORE: next_exchange(run, v->wait_ms, err); return;
     case PL_NEXT_FAIL: break;
     }
     end_with(run, v->code, err);
@@ -260,7 +285,8 @@ static void note_outcome(struct pl_http_run *run, const struct pl_verdict *v)
 {
     int status = run->x.response.status;
     bool refused = status / 100 == 4 || status / 100 == 3 || v->never_applied;
-    if (pl_op_writes(run->op->kind) && v->next != PL_NEXT_DONE && !refused) {
+    bool done = v->next == PL_NEXT_DONE || v->next == PL_NEXT_MORE;
+    if (pl_op_writes(run->op->kind) && !done && !refused) {
         run->ambiguous = true;
     }
 }
@@ -289,7 +315,8 @@ static void judge(struct pl_http_run *run)
         v.code = pl_fail(&err, PAIL_E_CHANGED, "the object changed while it was read");
         pl_error_hint(&err, "read it again from the start");
     }
-    pl_http_report_attempt(run, v.next == PL_NEXT_DONE ? PAIL_OK : v.code, err);
+    bool fine = v.next == PL_NEXT_DONE || v.next == PL_NEXT_MORE;
+    pl_http_report_attempt(run, fine ? PAIL_OK : v.code, err);
     if (run->checking) {
         pail_error_free(err);
         end_check(run, v.next == PL_NEXT_DONE);
@@ -371,12 +398,38 @@ static bool head_arrived(struct pl_http_exchange *x)
 
 /* ---- The beginning */
 
+static void send(struct pl_http_run *run)
+{
+    struct pl_http_provider *p = run->p;
+    run->x.ctx = run;
+    run->x.deadline_ns = run->op->deadline_ns;
+    run->x.idle_timeout_ms = p->idle_timeout_ms;
+    run->x.on_head = head_arrived;
+    run->x.done = answered;
+    pl_http_submit(p->engine, &run->x);
+}
+
+static void build(struct pl_http_run *run)
+{
+    struct pl_dialect *d = run->p->dialect;
+    struct pail_error *err = NULL;
+    struct pl_http_request *request = &run->x.request;
+    pl_http_request_dispose(request);
+    pail_code rc = d->ops->build(d, current_op(run), current_attempt(run), request, &err);
+    if (rc && run->checking) {
+        pail_error_free(err);
+        end_check(run, false);
+    } else if (rc || (!request->method && !run->checking)) {
+        finish(run, rc, err);
+    } else {
+        send(run);
+    }
+}
+
 static void attempt(struct pl_http_run *run)
 {
     struct pl_http_provider *p = run->p;
-    struct pl_dialect *d = p->dialect;
     struct pl_attempt *a = current_attempt(run);
-    struct pail_error *err = NULL;
     if (is_cancelled(run)) {
         finish(run, PAIL_E_CANCELLED, NULL);
         return;
@@ -384,25 +437,44 @@ static void attempt(struct pl_http_run *run)
     pthread_mutex_lock(&p->lock);
     int64_t offset = p->clock_offset_ms;
     pthread_mutex_unlock(&p->lock);
-    a->number++;
     a->now_ms = pl_sys.wall_ms() + offset;
-    pl_http_request_dispose(&run->x.request);
-    pail_code rc = d->ops->build(d, current_op(run), a, &run->x.request, &err);
+    if (!pl_http_errand_ready(run, current_op(run), a->now_ms)) {
+        return;
+    }
+    a->number++;
+    if (run->op->kind == PL_OP_PRESIGN) {
+        struct pail_error *err = NULL;
+        pail_code rc = p->dialect->ops->presign(p->dialect, run->op, a, &err);
+        finish(run, rc, err);
+    } else {
+        build(run);
+    }
+}
+
+void pl_http_run_go_on(struct pl_http_run *run)
+{
+    struct pl_http_provider *p = run->p;
+    pthread_mutex_lock(&p->lock);
+    pail_code rc = run->errand_rc;
+    struct pail_error *err = run->errand_error;
+    run->errand_error = NULL;
+    run->errand_rc = PAIL_OK;
+    run->awaits = 0;
+    if (!run->cancelled) {
+        atomic_store(&run->timer.at_once, false);
+    }
+    pthread_mutex_unlock(&p->lock);
     if (rc && run->checking) {
         pail_error_free(err);
         end_check(run, false);
-        return;
-    }
-    if (rc) {
+    } else if (rc) {
         finish(run, rc, err);
-        return;
+    } else if (run->op->deadline_ns && pl_sys.mono_ns() >= run->op->deadline_ns) {
+        rc = pl_fail(&err, PAIL_E_TIMEOUT, "the deadline passed while credentials were fetched");
+        finish(run, rc, err);
+    } else {
+        attempt(run);
     }
-    run->x.ctx = run;
-    run->x.deadline_ns = run->op->deadline_ns;
-    run->x.idle_timeout_ms = p->idle_timeout_ms;
-    run->x.on_head = head_arrived;
-    run->x.done = answered;
-    pl_http_submit(p->engine, &run->x);
 }
 
 void pl_http_run_start(struct pl_http_provider *p, struct pl_op *op)

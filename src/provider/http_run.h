@@ -8,6 +8,7 @@
 #include "provider/http_provider.h"
 
 struct pl_http_run;
+struct pl_http_errand; /* http_errand.c */
 
 struct pl_http_provider {
     struct pl_provider base; /* first */
@@ -28,6 +29,11 @@ struct pl_http_provider {
     struct pl_http_run *runs; /* all that are under way */
     int64_t clock_offset_ms;  /* of the service's clock from ours */
     int budget;               /* of retries, see http/retry.h */
+    struct pl_http_errand *errand;
+    /* OPEN; CLOSING: whoever frees the provider waits for its errand's step to end; CLOSED: the end
+     * of the errand frees it. */
+    enum { PL_HTTP_OPEN, PL_HTTP_CLOSING, PL_HTTP_CLOSED } state;
+    pthread_cond_t stepped;
 };
 
 struct pl_http_run {
@@ -35,12 +41,16 @@ struct pl_http_run {
     struct pl_op *op;
     struct pl_http_run *next, *prev; /* under p->lock */
     bool cancelled;                  /* under p->lock */
+    uint64_t awaits;     /* under p->lock: the need whose errand it waits for; 0: none */
+    pail_code errand_rc; /* under p->lock: how that errand ended, and with what words */
+    struct pail_error *errand_error;
 
     struct pl_http_exchange x;
     struct pl_http_timer timer;
     struct pl_attempt a;
     int sent;     /* attempts whose exchange ended: what an error counts */
     int failures; /* that cost an attempt; max_attempts ends it */
+    int errands;  /* that it asked for */
     int paid;     /* out of the budget, for the next attempt */
     unsigned learned;
     bool refreshed, clock_set, freed_stale; /* each once */
@@ -62,6 +72,19 @@ struct pl_http_run {
 
 /* Takes the op from submit on. */
 void pl_http_run_start(struct pl_http_provider *p, struct pl_op *op);
+
+/* Where a run goes on that waited for an errand; reactor. */
+void pl_http_run_go_on(struct pl_http_run *run);
+
+/* http_errand.c: what is fetched before an op can be built. */
+/* Whether the op lacks nothing, so that it can be built. False: the run waits, and goes on with
+ * pl_http_run_go_on. */
+bool pl_http_errand_ready(struct pl_http_run *run, const struct pl_op *op, int64_t now_ms);
+/* Ends an errand that nobody waits for. Afterwards it reads nothing of the client's. True: the
+ * provider is to be freed now; false: the errand's end does it. */
+bool pl_http_errand_close(struct pl_http_provider *p);
+/* Frees a provider that nobody uses. */
+void pl_http_provider_dispose(struct pl_http_provider *p);
 
 /* http_get.c: the bytes of a GET. */
 /* The head of a 2xx answer: checks that it delivers what was asked for and sets the sink. */

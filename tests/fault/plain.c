@@ -42,6 +42,9 @@ static pail_code build(struct pl_dialect *d, struct pl_op *op, struct pl_attempt
     if (op->kind == PL_OP_COPY) {
         return pl_fail(err, PAIL_E_UNSUPPORTED, "plain servers copy nothing");
     }
+    if (op->kind == PL_OP_DELETE && p->exchanges == 0) {
+        return PAIL_OK;
+    }
     r->method = method_of(op->kind);
     r->origin = (struct pl_origin){false, "127.0.0.1", p->port};
     pl_buf_printf(&text, "/%s/%s", op->bucket, op->key);
@@ -109,7 +112,13 @@ static struct pl_verdict verdict(const struct pl_op *op, const struct pl_http_re
 static void parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
                   const struct pl_http_response *r, struct pl_verdict *out, struct pail_error **err)
 {
-    (void)d, (void)a;
+    struct plain *p = (struct plain *)d;
+    (void)a;
+    if (op->kind == PL_OP_DELETE && r->status == 200 && p->exchanges > 1) {
+        p->exchanges--;
+        *out = (struct pl_verdict){.next = PL_NEXT_MORE, .wait_ms = 250};
+        return;
+    }
     bool error_inside = op->kind == PL_OP_MP_FINISH && r->body.len &&
                         pl_str_starts(pl_buf_view(&r->body), PL_STR("<Error>"));
     if (r->status / 100 == 2 && !error_inside) {
@@ -151,6 +160,70 @@ static pail_code refresh(struct pl_dialect *d, struct pail_error **err)
     return p->can_refresh ? PAIL_OK : pl_fail(err, PAIL_E_NO_CREDENTIALS, "none");
 }
 
+/* ---- Its errand */
+
+struct plain_errand {
+    struct pl_errand base; /* first */
+    struct plain *d;
+    bool worked;
+};
+
+static enum pl_errand_step errand_next(struct pl_errand *base, int64_t now_ms,
+                                       const struct pl_http_response *answer,
+                                       struct pl_http_request *out, struct pail_error **err)
+{
+    struct plain_errand *e = (struct plain_errand *)base;
+    (void)now_ms;
+    if (answer) {
+        if (answer->fail || answer->status != 200) {
+            pl_fail(err, PAIL_E_NO_CREDENTIALS, "no token: %s, status %d", answer->why,
+                    answer->status);
+            return PL_ERRAND_FAIL;
+        }
+        e->d->token = !e->d->never_there;
+        return PL_ERRAND_DONE;
+    }
+    if (e->d->work_first && !e->worked) {
+        return PL_ERRAND_WORK;
+    }
+    out->method = "GET";
+    out->origin = (struct pl_origin){false, "127.0.0.1", e->d->port};
+    out->target = "/token";
+    return PL_ERRAND_SEND;
+}
+
+static void errand_work(struct pl_errand *base)
+{
+    struct plain_errand *e = (struct plain_errand *)base;
+    e->worked = true;
+    e->d->works++;
+}
+
+static void errand_free(struct pl_errand *base)
+{
+    pl_free(base);
+}
+
+static void need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms, struct pl_need *out)
+{
+    struct plain *p = (struct plain *)d;
+    (void)op, (void)now_ms;
+    if (p->need != PLAIN_NO_NEED && !p->token) {
+        *out = (struct pl_need){.what = 1, .now = p->need == PLAIN_NEED_NOW};
+    }
+}
+
+static struct pl_errand *errand(struct pl_dialect *d, const struct pl_op *op, uint64_t what,
+                                struct pail_error **err)
+{
+    struct plain_errand *e = pl_calloc(1, sizeof *e);
+    (void)op, (void)what, (void)err;
+    e->base = (struct pl_errand){errand_next, errand_work, errand_free, 0, 0};
+    e->d = (struct plain *)d;
+    e->d->errands++;
+    return &e->base;
+}
+
 static void caps(struct pl_dialect *d, struct pl_caps *out)
 {
     (void)d;
@@ -170,6 +243,8 @@ static const struct pl_dialect_ops ops = {.scheme = "plain",
                                           .parse = parse,
                                           .presign = presign,
                                           .is_own_write = is_own_write,
+                                          .need = need,
+                                          .errand = errand,
                                           .refresh = refresh,
                                           .free = plain_free};
 
@@ -213,6 +288,7 @@ static pail_code make_plain(struct plain_client *c, const struct pl_provider_env
     c->d = pl_calloc(1, sizeof *c->d);
     c->d->dialect.ops = &ops;
     c->d->port = *(uint16_t *)ctx;
+    c->d->exchanges = -1;
     return pl_http_provider_new(env, &c->d->dialect, &c->p, NULL);
 }
 

@@ -12,6 +12,12 @@ struct plain {
     int refreshes;
     bool can_refresh;
     int sum; /* what head chooses */
+    /* What ops need: a token from GET /token, which is at hand after it answered 200. */
+    enum { PLAIN_NO_NEED, PLAIN_NEED_BESIDE, PLAIN_NEED_NOW } need;
+    bool work_first;  /* the errand begins on a thread of its own */
+    bool never_there; /* the token that is fetched does not serve */
+    atomic_int token, errands, works;
+    int exchanges; /* a delete is done after so many; 0: it needs none, -1: as any op */
 };
 
 enum { PLAIN_EVENTS = 256 };
