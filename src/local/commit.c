@@ -297,11 +297,12 @@ static enum task task_locked(const struct pl_committer *q)
     return q->stop ? STOP : WAIT;
 }
 
+/* What the one at work writes - it has not the lock - is read only while nobody is. */
 static void wait_locked(struct pl_committer *q)
 {
-    struct timespec t = {.tv_sec = q->sync_at_ns / 1000000000,
-                         .tv_nsec = q->sync_at_ns % 1000000000};
     if (!q->busy && q->unsynced) {
+        struct timespec t = {.tv_sec = q->sync_at_ns / 1000000000,
+                             .tv_nsec = q->sync_at_ns % 1000000000};
         (void)pthread_cond_timedwait(&q->wake, &q->lock, &t);
     } else {
         (void)pthread_cond_wait(&q->wake, &q->lock);

@@ -32,6 +32,9 @@ static void finish(struct pl_http_run *run, pail_code rc, struct pail_error *err
     if (rc && !err) {
         pl_fail(&err, rc, "%s", pail_code_name(rc));
     }
+    /* With no memory for its words, every finding - a request cut short, an answer that does not
+     * parse - is doubtful; what is sure is that memory is out. */
+    rc = rc && err->is_static ? PAIL_E_NO_MEMORY : rc;
     if (rc) {
         pl_http_report_context(run, err);
         op->error = err;

@@ -72,7 +72,9 @@ void *pl_pool_take(struct pl_pool *pool, size_t size, int64_t deadline_ns, struc
                              .tv_nsec = deadline_ns % 1000000000};
     pthread_mutex_lock(&pool->lock);
     void *ptr = take_locked(pool, size);
-    while (!ptr && size <= pool->limit - pool->held_by_handles && pool->used > 0) {
+    /* Others can give back what they hold of the limit; that the machine has no more is final. */
+    while (!ptr && pool->used + size > pool->limit && size <= pool->limit - pool->held_by_handles &&
+           pool->used > 0) {
         if (!deadline_ns) {
             pthread_cond_wait(&pool->freed, &pool->lock);
         } else if (pthread_cond_timedwait(&pool->freed, &pool->lock, &until) == ETIMEDOUT) {

@@ -63,7 +63,7 @@ static int open_folder(const char *path, const char **name)
     char *folder =
         slash ? pl_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : pl_strdup(".");
     int fd = folder ? pl_sys.open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0) : -1;
-    int number = errno;
+    int number = folder ? errno : ENOMEM;
     pl_free(folder);
     errno = number;
     return fd;
