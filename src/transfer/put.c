@@ -54,6 +54,7 @@ static void submit_single(struct pl_put *p, const struct pl_put_buffer *buffer)
 {
     struct pl_task_op *o = pl_task_op_new(&p->task, PL_OP_PUT, p->bucket, p->key);
     if (!o) {
+        rest_buffer(p, buffer ? buffer->ptr : NULL);
         return;
     }
     p->state = PL_PUT_SINGLE;

@@ -26,8 +26,6 @@ static bool fails(int number)
         return fails(number) ? -1 : real.name arguments;                                           \
     }
 FAILING(int, open, EMFILE, (int d, const char *p, int f, mode_t m), (d, p, f, m))
-FAILING(ssize_t, read, EIO, (int fd, void *b, size_t n), (fd, b, n))
-FAILING(ssize_t, write, ENOSPC, (int fd, const void *b, size_t n), (fd, b, n))
 FAILING(ssize_t, pread, EIO, (int fd, void *b, size_t n, off_t at), (fd, b, n, at))
 FAILING(ssize_t, pwrite, ENOSPC, (int fd, const void *b, size_t n, off_t at), (fd, b, n, at))
 FAILING(int, fsync, EIO, (int fd), (fd))
@@ -40,6 +38,23 @@ FAILING(int, rename, EIO, (int od, const char *o, int nd, const char *n, unsigne
         (od, o, nd, n, f))
 FAILING(int, link, EIO, (int od, const char *o, int nd, const char *n, int f), (od, o, nd, n, f))
 FAILING(int, unlink, EIO, (int d, const char *p, int f), (d, p, f))
+
+/* The counters by which threads wake each other are no files: they cannot fail. */
+static bool is_file(int fd)
+{
+    struct stat st;
+    return real.fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static ssize_t failing_read(int fd, void *b, size_t n)
+{
+    return is_file(fd) && fails(EIO) ? -1 : real.read(fd, b, n);
+}
+
+static ssize_t failing_write(int fd, const void *b, size_t n)
+{
+    return is_file(fd) && fails(ENOSPC) ? -1 : real.write(fd, b, n);
+}
 
 /* Giving a lock back cannot fail. */
 static int failing_lock(int fd, int type, bool wait, off_t at, off_t n)
