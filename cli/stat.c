@@ -53,7 +53,7 @@ static int stat_bucket(const struct target *target)
 {
     bool found = false;
     pail_error *err = NULL;
-    if (pail_bucket_exists(target->client, target->bucket_name, &found, &err) != PAIL_OK) {
+    if (pail_bucket_exists(target->client, target->bucket_name, NULL, &found, &err) != PAIL_OK) {
         int status = fail_error(target->text, err);
         pail_error_free(err);
         return status;

@@ -15,7 +15,7 @@ static int abort_one(const struct target *target, const char *key, const char *i
 {
     pail_error *err = NULL;
     int status = 0;
-    if (pail_upload_abort(target->bucket, key, id, &err) != PAIL_OK) {
+    if (pail_upload_abort(target->bucket, key, id, NULL, &err) != PAIL_OK) {
         char *url = target_url(target, key);
         status = fail_error(url, err);
         mem_free(url);

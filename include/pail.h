@@ -485,9 +485,10 @@ typedef struct pail_presign_opts {
  * PAIL_E_FORBIDDEN. Blocks: yes. Network: 1 request. Source: AWS S3 API "CreateBucket". */
 PAIL_API PAIL_MUST pail_code pail_bucket_create(pail_client *client, const char *name,
                                                 const pail_bucket_opts *opts, pail_error **err);
-/* Whether a bucket of exactly that name exists and may be used. A bucket that exists but is
- * another's is PAIL_E_FORBIDDEN. Network: 1 request. Source: AWS S3 API "HeadBucket". */
-PAIL_API PAIL_MUST pail_code pail_bucket_exists(pail_client *client, const char *name, bool *out,
+/* Whether a bucket of exactly that name exists and may be used; opts: call. A bucket that exists
+ * but is another's is PAIL_E_FORBIDDEN. Network: 1 request. Source: AWS S3 API "HeadBucket". */
+PAIL_API PAIL_MUST pail_code pail_bucket_exists(pail_client *client, const char *name,
+                                                const pail_bucket_opts *opts, bool *out,
                                                 pail_error **err);
 /* Deletes a bucket, with opts->delete_contents all in it first (not atomic). Errors:
  * PAIL_E_BUCKET_NOT_FOUND, PAIL_E_BUCKET_NOT_EMPTY. Network: 1 request, and those of listing and
@@ -588,10 +589,11 @@ PAIL_API void pail_iter_free(pail_iter *iter);
  * "ListMultipartUploads". */
 PAIL_API PAIL_MUST pail_code pail_uploads(pail_bucket *bucket, const pail_list_opts *opts,
                                           pail_iter **out, pail_error **err);
-/* Ends an unfinished upload and frees its parts. Errors: PAIL_E_UPLOAD_NOT_FOUND. Source:
- * "AbortMultipartUpload". */
+/* Ends an unfinished upload and frees its parts; opts: call. Errors: PAIL_E_UPLOAD_NOT_FOUND.
+ * Network: 1 request. Source: AWS S3 API "AbortMultipartUpload". */
 PAIL_API PAIL_MUST pail_code pail_upload_abort(pail_bucket *bucket, const char *key,
-                                               const char *upload_id, pail_error **err);
+                                               const char *upload_id, const pail_delete_opts *opts,
+                                               pail_error **err);
 
 /* The tags of an object, in info->tags. info: yours, pail_info_free. Source: AWS S3 API
  * "GetObjectTagging", "PutObjectTagging". */

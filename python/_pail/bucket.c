@@ -60,8 +60,8 @@ static PyObject *exists(PyObject *self, PyObject *none)
     bool there = false;
     (void)none;
     py_wait_enter(&w);
-    pail_code rc =
-        pail_bucket_exists(pail_bucket_client(of(self)), pail_bucket_name(of(self)), &there, &err);
+    pail_code rc = pail_bucket_exists(pail_bucket_client(of(self)), pail_bucket_name(of(self)),
+                                      NULL, &there, &err);
     py_wait_leave(&w);
     return rc ? py_raise(py_state_of(self), &w, rc, err) : PyBool_FromLong(there);
 }

@@ -48,12 +48,13 @@ PAIL_API pail_code pail_bucket_create(pail_client *c, const char *name,
     return rc;
 }
 
-PAIL_API pail_code pail_bucket_exists(pail_client *c, const char *name, bool *out, pail_error **err)
+PAIL_API pail_code pail_bucket_exists(pail_client *c, const char *name,
+                                      const pail_bucket_opts *opts, bool *out, pail_error **err)
 {
     pail_bucket_opts o;
     struct pail_error *e = NULL;
     *out = false;
-    pail_code rc = check(c, name, &o, NULL, err);
+    pail_code rc = check(c, name, &o, opts, err);
     if (rc) {
         return rc;
     }
@@ -123,7 +124,7 @@ static pail_code abort_uploads(pail_bucket *b, const pail_call *call, struct pai
     const pail_info *i;
     pail_code rc = pail_uploads(b, &list, &it, err);
     while (rc == PAIL_OK && (rc = pail_iter_next(it, &i, err)) == PAIL_OK) {
-        rc = pail_upload_abort(b, i->key, i->upload_id, NULL);
+        rc = pail_upload_abort(b, i->key, i->upload_id, PAIL_OPTS(delete, .call = *call), NULL);
         rc = rc == PAIL_E_UPLOAD_NOT_FOUND ? PAIL_OK : rc;
         rc = rc ? pl_fail(err, rc, "aborting an upload of \"%s\"", i->key) : rc;
     }
@@ -162,17 +163,20 @@ PAIL_API pail_code pail_bucket_delete(pail_client *c, const char *name,
 }
 
 PAIL_API pail_code pail_upload_abort(pail_bucket *b, const char *key, const char *upload_id,
-                                     pail_error **err)
+                                     const pail_delete_opts *user, pail_error **err)
 {
     struct pl_simple s = {0};
+    pail_delete_opts o;
     pail_code rc = pl_bucket_usable(b, key, err);
+    rc = rc ? rc : pl_take_opts(&o, sizeof o, user, err);
+    rc = rc ? rc : pl_call_check(&o.call, err);
     if (rc == PAIL_OK && (!upload_id || !*upload_id)) {
         rc = pl_fail(err, PAIL_E_BAD_ARGUMENT, "the upload id is missing");
     }
     if (rc) {
         return rc;
     }
-    pl_task_aim(&s.task, b->client, NULL);
+    pl_task_aim(&s.task, b->client, &o.call);
     struct pl_op *op = pl_simple_init(&s, PL_OP_MP_ABORT, b->name, key);
     if (op) {
         op->in.mp.upload_id = upload_id;

@@ -13,10 +13,16 @@ static void test_bucket__exists_by_exact_name(void)
 {
     bool there = false;
     char longer[80];
-    OK(pail_bucket_exists(client, bucket_name, &there, &err));
+    pail_cancel *cancel = pail_cancel_new();
+    pail_cancel_fire(cancel);
+    CODE(pail_bucket_exists(client, bucket_name, PAIL_OPTS(bucket, .call.cancel = cancel), &there,
+                            &err),
+         PAIL_E_CANCELLED);
+    pail_cancel_free(cancel);
+    OK(pail_bucket_exists(client, bucket_name, NULL, &there, &err));
     CHECK(there);
     snprintf(longer, sizeof longer, "x%s", bucket_name);
-    OK(pail_bucket_exists(client, longer, &there, &err));
+    OK(pail_bucket_exists(client, longer, NULL, &there, &err));
     CHECK(!there);
 }
 
@@ -68,7 +74,7 @@ static void test_bucket__delete_with_contents_takes_objects_and_uploads(void)
     put_text("c", "x");
     OK(pail_bucket_delete(client, bucket_name, PAIL_OPTS(bucket, .delete_contents = true), &err));
     bool there = true;
-    OK(pail_bucket_exists(client, bucket_name, &there, &err));
+    OK(pail_bucket_exists(client, bucket_name, NULL, &there, &err));
     CHECK(!there);
 }
 

@@ -94,13 +94,18 @@ static void test_upload__unfinished_ones_are_listed_and_aborted(void)
     OK(pail_writer_write(w, data, 2 * part + 1, &err));
     CHECK_INT(count_uploads(key, id), 1);
     CHECK_STR(key, "k");
-    OK(pail_upload_abort(bucket, key, id, &err));
+    pail_cancel *cancel = pail_cancel_new();
+    pail_cancel_fire(cancel);
+    CODE(pail_upload_abort(bucket, key, id, PAIL_OPTS(delete, .call.cancel = cancel), &err),
+         PAIL_E_CANCELLED);
+    pail_cancel_free(cancel);
+    OK(pail_upload_abort(bucket, key, id, NULL, &err));
     CHECK_INT(count_uploads(key, id), 0);
     pail_code rc = pail_writer_commit(w, NULL, &err);
     CHECK(rc == PAIL_E_UPLOAD_NOT_FOUND);
     pail_writer_free(w);
     CHECK(!object_there("k"));
-    CODE(pail_upload_abort(bucket, "k", id, &err), PAIL_E_UPLOAD_NOT_FOUND);
+    CODE(pail_upload_abort(bucket, "k", id, NULL, &err), PAIL_E_UPLOAD_NOT_FOUND);
     free(data);
 }
 

@@ -129,7 +129,7 @@ static pail_code list_buckets(pail_bucket *b, pail_error **err)
 static pail_code exists(pail_bucket *b, pail_error **err)
 {
     bool there = false;
-    return pail_bucket_exists(pail_bucket_client(b), pail_bucket_name(b), &there, err);
+    return pail_bucket_exists(pail_bucket_client(b), pail_bucket_name(b), NULL, &there, err);
 }
 
 static pail_code tags_get(pail_bucket *b, pail_error **err)

@@ -83,7 +83,7 @@ static void test_file__a_link_is_no_bucket(void)
     bool is_there = true;
     CHECK(mkdir(path_of("outside"), 0755) == 0);
     make_link("outside", "linked");
-    CODE(pail_bucket_exists(client, "linked", &is_there, &err), PAIL_OK);
+    CODE(pail_bucket_exists(client, "linked", NULL, &is_there, &err), PAIL_OK);
     CHECK(!is_there);
     CODE(pail_bucket_delete(client, "linked", NULL, &err), PAIL_E_BUCKET_NOT_FOUND);
     CHECK(strstr(pail_error_message(err), "link") != NULL);
