@@ -556,6 +556,41 @@ static void test_fork__a_handle_of_the_parent_says_so_and_touches_nothing(void)
     end(&s);
 }
 
+/* The child's own clients work while the transfers of its parent go on, which it leaves alone. */
+static void test_fork__beside_a_transfer_both_sides_go_on(void)
+{
+    SKIP_UNDER_ASAN();
+    SERVE(s,
+          {.send = "HTTP/1.1 200 X\r\nETag: \"v\"\r\nContent-Length: 10\r\n\r\n0123456789",
+           .drip = true},
+          {.send = EMPTY(200), .for_ever = true});
+    begin(s.port, PL_OP_GET);
+    plain_clock_stop();
+    client.p->ops->submit(client.p, &call.op);
+    loopback_wait(&s, 1);
+    pid_t child = fork();
+    if (child == 0) {
+        static struct plain_client own;
+        static struct plain_call other, refused;
+        plain_open(&own, s.port);
+        plain_call_init(&other, PL_OP_DELETE);
+        plain_call_init(&refused, PL_OP_DELETE);
+        bool fine =
+            plain_run(&own, &other) == PAIL_OK && plain_run(&client, &refused) == PAIL_E_FORKED;
+        plain_close(&own);
+        client.p->ops->free(client.p);
+        _exit(fine ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK_INT(status, 0);
+    plain_wait(&call);
+    CHECK_INT(call.op.rc, PAIL_OK);
+    CHECK(memcmp(room, "0123456789", 10) == 0);
+    plain_clock_start();
+    end(&s);
+}
+
 int main(void)
 {
     int before = loopback_open_files();
@@ -598,5 +633,6 @@ int main(void)
                loopback_open_files());
         test_failures++;
     }
+    RUN(test_fork__beside_a_transfer_both_sides_go_on);
     return test_end();
 }

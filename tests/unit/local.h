@@ -147,14 +147,6 @@ static inline void hook_the_seam(void)
 #define SKIP_UNDER_TSAN() (void)0
 #endif
 
-/* The allocator of ASan keeps its locks over a fork (seen with GCC 12: a child of a process whose
- * other threads allocate waits for ever in malloc). The plain build runs these. */
-#ifdef __SANITIZE_ADDRESS__
-#define SKIP_UNDER_ASAN() SKIP("a fork beside threads that allocate, under ASan")
-#else
-#define SKIP_UNDER_ASAN() (void)0
-#endif
-
 /* ---- operations ---- */
 
 static inline void op_done(struct pl_op *op)
