@@ -95,6 +95,17 @@ class S3Test(CliTest):
         self.assertNotIn("hunter2", err)
         self.fails(5, "ls", "--no-sign-request", "s3://bkt")
 
+    def test_conform__says_where_a_server_answers_otherwise(self):
+        self.script({"op": "GetObject", "nth": 2}, {"error": "SlowDown"})
+        lines = self.pail("conform", "s3://bkt").lines
+        self.assertNotIn("WRONG", {line.split()[0] for line in lines})
+        self.assertEqual(self.keys("s3://bkt"), [])
+        self.script({"op": "CopyObject"}, {"error": "AccessDenied"})
+        done = self.run_pail("conform", "s3://bkt")
+        self.assertEqual(done.status, 1)
+        self.assertIn("WRONG     copy ", done.out)
+        self.assertEqual(self.keys("s3://bkt"), [])
+
     def test_doctor__says_what_it_found(self):
         out = self.pail("doctor", "s3://bkt").out
         for check in ("credentials", "region", "endpoint", "addressing", "tls", "clock", "request"):

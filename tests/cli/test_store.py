@@ -280,6 +280,19 @@ class UpkeepTest(CliTest):
                                env={"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "hunter2"})
         self.assertNotIn("hunter2", result.out + result.err)
 
+    def test_conform__finds_the_embedded_store_as_promised_and_cleans_up(self):
+        found = {r["name"]: r["result"] for r in self.pail("--json", "conform", "local:").records}
+        self.assertEqual(found["put_get"], "native")
+        self.assertEqual(found["cond_delete"], "native")
+        self.assertGreater(len(found), 20)
+        self.assertNotIn("WRONG", found.values())
+        self.assertEqual(self.pail("ls", "local:").out, "bkt\n")
+
+    def test_conform__below_a_prefix_leaves_what_is_there(self):
+        self.put("local:bkt/deep/kept")
+        self.pail("conform", "local:bkt/deep/")
+        self.assertEqual(self.keys("local:bkt"), ["deep/kept", "k"])
+
     def test_doctor__local_store_works(self):
         out = self.pail("doctor", "local:bkt").out
         self.assertRegex(out, r"(?m)^ok    request ")
