@@ -116,10 +116,22 @@ const char *pl_errno_text(int number, char *room, size_t size)
                       size); /* the GNU form: may return a static text instead of room */
 }
 
+static pail_code code_of_errno(int number)
+{
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT: return PAIL_E_NO_SPACE;
+    case ENOMEM: return PAIL_E_NO_MEMORY;
+    case EACCES:
+    case EPERM:
+    case EROFS: return PAIL_E_FORBIDDEN;
+    default: return PAIL_E_IO;
+    }
+}
+
 pail_code pl_fail_errno(struct pail_error **err, int number, const char *format, ...)
 {
-    bool full = number == ENOSPC || number == EDQUOT;
-    pail_code code = full ? PAIL_E_NO_SPACE : number == ENOMEM ? PAIL_E_NO_MEMORY : PAIL_E_IO;
+    pail_code code = code_of_errno(number);
     if (err && !*err) {
         char room[128];
         va_list args;
@@ -130,7 +142,7 @@ pail_code pl_fail_errno(struct pail_error **err, int number, const char *format,
         pl_buf_printf(&b, "%s: %s", what ? what : "", pl_errno_text(number, room, sizeof room));
         pl_free(what);
         set_error(err, code, pl_buf_take(&b));
-        if (full) {
+        if (code == PAIL_E_NO_SPACE) {
             pl_error_hint(err, "free some space, or choose another place");
         }
     }

@@ -18,8 +18,8 @@ struct pail_error {
  * `return pl_fail(...)`. The message is one line without a final period: what, where, why. */
 pail_code pl_fail(struct pail_error **err, pail_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* As pl_fail with what the system said of errno value `number`: ENOSPC, EDQUOT -> no_space, ENOENT
- * -> as given, else io. */
+/* As pl_fail with what the system said of errno value `number`. ENOSPC, EDQUOT: no_space; ENOMEM:
+ * no_memory; EACCES, EPERM, EROFS: forbidden; else io. */
 pail_code pl_fail_errno(struct pail_error **err, int number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,5 +1,7 @@
 #include "test.h"
 
+#include <errno.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/settings.h"
@@ -156,8 +158,25 @@ static void test_sys__a_record_lock_is_seen_by_others_and_ends_with_its_process(
     unlink(path);
 }
 
+static void test_error__of_the_system_has_a_code_of_its_kind(void)
+{
+    static const struct {
+        int number;
+        pail_code code;
+    } cases[] = {{ENOSPC, PAIL_E_NO_SPACE},  {EDQUOT, PAIL_E_NO_SPACE}, {ENOMEM, PAIL_E_NO_MEMORY},
+                 {EACCES, PAIL_E_FORBIDDEN}, {EROFS, PAIL_E_FORBIDDEN}, {EIO, PAIL_E_IO}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pail_error *e = NULL;
+        CHECK_INT(pl_fail_errno(&e, cases[i].number, "opening f"), cases[i].code);
+        CHECK_INT(pail_error_code(e), cases[i].code);
+        CHECK(strncmp(pail_error_message(e), "opening f: ", 11) == 0);
+        pail_error_free(e);
+    }
+}
+
 int main(void)
 {
+    RUN(test_error__of_the_system_has_a_code_of_its_kind);
     RUN(test_buf__refuses_to_grow_past_its_maximum);
     RUN(test_buf__take_of_an_untouched_buffer_is_an_empty_string);
     RUN(test_str__sizes_know_units_and_fractions);
