@@ -51,8 +51,17 @@ struct pl_sys {
     int (*lock)(int fd, int type, bool wait, off_t at, off_t n);
     int (*lock_held)(int fd, off_t at); /* 1: another process holds a lock there, 0: none does */
     int (*fstatfs)(int fd, struct statfs *st);
+
+    /* Runs a helper program (found by PATH) and waits for it, at most timeout_ms: then it and what
+     * it started in its process group is killed. Its input is empty, its standard error ours; what
+     * it writes goes to out, at most `room` bytes. The exit status (128 and more: a signal), or -1
+     * with errno: ETIMEDOUT, EFBIG, or why it could not be started. */
+    int (*run)(const char *const *argv, int64_t timeout_ms, char *out, size_t room, size_t *len);
 };
 extern struct pl_sys pl_sys;
+
+/* run.c: the entry as it is */
+int pl_sys_run(const char *const *argv, int64_t timeout_ms, char *out, size_t room, size_t *len);
 
 /* All n bytes or an error: false with errno (0 for an early end of file). */
 bool pl_sys_read_full(int fd, void *buf, size_t n, uint64_t offset);

@@ -57,3 +57,32 @@ bool pl_json_quote(struct pl_buf *out, struct pl_str text)
     pl_buf_putc(out, '"');
     return true;
 }
+
+static void zero_texts(json_t *value, int depth)
+{
+    const char *name;
+    json_t *child;
+    size_t i;
+    if (depth > 32) {
+        return;
+    }
+    if (json_is_string(value)) { /* freed next: nobody reads what the library takes for constant */
+        pl_zero((void *)(uintptr_t)json_string_value(value), json_string_length(value));
+    }
+    json_object_foreach(value, name, child)
+    {
+        zero_texts(child, depth + 1);
+    }
+    json_array_foreach(value, i, child)
+    {
+        zero_texts(child, depth + 1);
+    }
+}
+
+void pl_json_free_secret(json_t *object)
+{
+    if (object) {
+        zero_texts(object, 0);
+    }
+    json_decref(object);
+}

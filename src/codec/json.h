@@ -18,6 +18,10 @@ const char *pl_json_text(const json_t *object, const char *member);
 /* The member as a number, also where it is written as a string of digits ("size": "17"). */
 bool pl_json_u64(const json_t *object, const char *member, uint64_t *out);
 
+/* Frees an object after zeroing the texts in it and in the objects and arrays below; NULL is fine.
+ */
+void pl_json_free_secret(json_t *object);
+
 /* Adds a string with its quotes and escapes. False: it is not UTF-8. */
 PAIL_MUST bool pl_json_quote(struct pl_buf *out, struct pl_str text);
 

@@ -1,12 +1,8 @@
 #include "cred/aws.h"
 
-#include <errno.h>
-
 #include "base/sys.h"
 #include "codec/ini.h"
-#include "cred/aws_files.h"
-
-enum { FILE_MAX_BYTES = 1 << 20 };
+#include "cred/aws_plan.h"
 
 struct applying {
     struct pl_settings *s;
@@ -50,45 +46,6 @@ static pail_code fill(const struct applying *a, const char *setting, const char 
     return rc;
 }
 
-/* ---- Reading the two files */
-
-/* A file that is not there is no error, unless it was asked for by more than the environment; nor
- * is one in another user's home, where it is not needed. */
-static bool may_be_missing(const struct pl_settings *s, bool credentials, int number)
-{
-    const char *name = credentials ? "aws_shared_credentials_file" : "aws_config_file";
-    bool by_hand = is_set(s, name) && !is_of_environment(s, name);
-    if (number == ENOENT || number == ENOTDIR) {
-        return !by_hand;
-    }
-    bool needed = !is_set(s, "aws_access_key_id") && !is_set(s, "aws_skip_signature");
-    return number == EACCES && !is_set(s, name) && !needed;
-}
-
-static pail_code read_file(struct applying *a, bool credentials)
-{
-    char *shown = NULL, *path = pl_aws_files_path(a->s, credentials, &shown);
-    size_t len = 0;
-    pail_code rc = PAIL_OK;
-    char *text = path ? pl_sys_read_file(path, FILE_MAX_BYTES, &len) : NULL;
-    if (text) {
-        rc = pl_aws_files_add(&a->files, pl_str_n(text, len), credentials, shown ? shown : path,
-                              a->err);
-        pl_zero(text, len);
-    } else if (path && !may_be_missing(a->s, credentials, errno)) {
-        char room[128];
-        rc = pl_fail(a->err, errno == ENOMEM ? PAIL_E_NO_MEMORY : PAIL_E_BAD_CONFIG,
-                     "cannot read %s: %s", shown ? shown : path,
-                     pl_errno_text(errno, room, sizeof room));
-        pl_error_hint(a->err, "%s names another file",
-                      credentials ? "AWS_SHARED_CREDENTIALS_FILE" : "AWS_CONFIG_FILE");
-    }
-    pl_free(text);
-    pl_free(path);
-    pl_free(shown);
-    return rc;
-}
-
 static pail_code check_profile(struct applying *a)
 {
     if (!is_set(a->s, "aws_profile") ||
@@ -120,6 +77,13 @@ static const char *const key_settings[] = {"aws_access_key_id", "aws_secret_acce
  * its token is of its own keys alone. */
 static void drop_foreign_keys(struct pl_settings *s)
 {
+    for (int i = 0; i < 3; i++) { /* blanks alone are as good as nothing */
+        const char *value = pl_settings_get(s, key_settings[i]);
+        if (value && is_of_environment(s, key_settings[i]) &&
+            pl_str_trim(pl_str_c(value)).len == 0) {
+            pl_settings_unset(s, key_settings[i]);
+        }
+    }
     bool by_name = is_set(s, "aws_profile") && !is_of_environment(s, "aws_profile");
     bool own_keys = is_set(s, "aws_access_key_id") && !is_of_environment(s, "aws_access_key_id");
     for (int i = 0; i < 3; i++) {
@@ -130,84 +94,20 @@ static void drop_foreign_keys(struct pl_settings *s)
     }
 }
 
-static pail_code unsupported(const struct applying *a, const struct pl_aws_entry *e)
-{
-    pail_code rc = pl_fail(a->err, PAIL_E_UNSUPPORTED,
-                           "%s line %u: profile %s gets its keys by %s, which is not supported yet",
-                           e->file, e->line, e->name, e->key);
-    pl_error_hint(a->err,
-                  "set the keys as variables: eval \"$(aws configure export-credentials "
-                  "--profile %s --format env)\"",
-                  e->name);
-    return rc;
-}
-
-/* The ways to keys that stand before, or between, those of the files (botocore's order). */
-static const struct pl_aws_entry *other_way(const struct applying *a)
-{
-    static const char *const first[] = {"role_arn", "web_identity_token_file", "sso_session",
-                                        "sso_start_url"};
-    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
-        const struct pl_aws_entry *e = get(a, first[i]);
-        if (e) {
-            return e;
-        }
-    }
-    const struct pl_aws_entry *key = get(a, "aws_access_key_id");
-    if (key && key->of_credentials) {
-        return NULL;
-    }
-    const struct pl_aws_entry *e = get(a, "login_session");
-    e = e ? e : get(a, "credential_process");
-    return e || key ? e : get(a, "credential_source");
-}
-
-/* The same where no file has keys, but the machine offers some. */
-static pail_code check_machine(const struct applying *a)
-{
-    static const char *const offers[] = {"AWS_WEB_IDENTITY_TOKEN_FILE",
-                                         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-                                         "AWS_CONTAINER_CREDENTIALS_FULL_URI"};
-    for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
-        if (pl_sys.env(offers[i])) {
-            pail_code rc =
-                pl_fail(a->err, PAIL_E_UNSUPPORTED,
-                        "the only keys are offered by %s, which is not supported yet", offers[i]);
-            pl_error_hint(a->err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-            return rc;
-        }
-    }
-    return PAIL_OK;
-}
-
-static pail_code half_a_pair(const struct applying *a, const struct pl_aws_entry *e,
-                             const char *missing)
-{
-    return pl_fail(a->err, PAIL_E_BAD_CONFIG, "%s line %u: profile %s has %s without %s", e->file,
-                   e->line, e->name, e->key, missing);
-}
-
+/* Keys that stand written in the profile; all other ways are the chain's, which goes the same
+ * way. Where the way cannot be gone at all, that is said at once. */
 static pail_code keys_of_profile(const struct applying *a)
 {
-    const struct pl_aws_entry *other = other_way(a);
-    if (other) {
-        return unsupported(a, other);
+    struct pl_aws_plan plan;
+    bool by_name = is_set(a->s, "aws_profile") && !is_of_environment(a->s, "aws_profile");
+    bool web = !by_name && pl_sys.env("AWS_WEB_IDENTITY_TOKEN_FILE") && pl_sys.env("AWS_ROLE_ARN");
+    pail_code rc = pl_aws_plan_make(&a->files, a->profile, &plan, a->err);
+    if (rc || plan.base != PL_AWS_BASE_KEYS || plan.role_count || web) {
+        return rc;
     }
-    const struct pl_aws_entry *id = get(a, "aws_access_key_id");
-    const struct pl_aws_entry *secret = get(a, "aws_secret_access_key");
-    const struct pl_aws_entry *token = get(a, "aws_session_token");
-    if (!id && !secret) {
-        return check_machine(a);
-    }
-    if (!id || !secret) {
-        return half_a_pair(a, id ? id : secret, id ? key_settings[1] : key_settings[0]);
-    }
-    pail_code rc = fill(a, key_settings[0], id->value, id);
-    rc = rc ? rc : fill(a, key_settings[1], secret->value, secret);
-    if (!rc && token && token->of_credentials == id->of_credentials) {
-        rc = fill(a, key_settings[2], token->value, token);
-    }
-    return rc;
+    rc = fill(a, key_settings[0], plan.access_key->value, plan.access_key);
+    rc = rc ? rc : fill(a, key_settings[1], plan.secret_key->value, plan.secret_key);
+    return rc || !plan.token ? rc : fill(a, key_settings[2], plan.token->value, plan.token);
 }
 
 static pail_code apply_keys(const struct applying *a)
@@ -319,8 +219,7 @@ pail_code pl_aws_profile_apply(struct pl_settings *s, struct pail_error **err)
     const char *name = pl_settings_get(s, "aws_profile");
     struct applying a = {.s = s, .profile = name ? name : "default", .err = err};
     drop_foreign_keys(s);
-    pail_code rc = read_file(&a, false);
-    rc = rc ? rc : read_file(&a, true);
+    pail_code rc = pl_aws_files_read(s, &a.files, err);
     rc = rc ? rc : check_profile(&a);
     rc = rc ? rc : apply_keys(&a);
     rc = rc ? rc : apply_rest(&a);

@@ -1,5 +1,7 @@
 #include "cred/aws_files.h"
 
+#include <errno.h>
+
 #include "base/sys.h"
 #include "codec/ini.h"
 
@@ -154,4 +156,63 @@ char *pl_aws_files_path(const struct pl_settings *s, bool credentials, char **sh
         *shown = pl_buf_take(&text);
     }
     return pl_buf_take(&path);
+}
+
+enum { FILE_MAX_BYTES = 1 << 20 };
+
+static bool is_set(const struct pl_settings *s, const char *name)
+{
+    return pl_settings_get(s, name) != NULL;
+}
+
+static bool is_of_environment(const struct pl_settings *s, const char *name)
+{
+    const char *origin = pl_settings_origin(s, name);
+    return origin && pl_str_starts(pl_str_c(origin), PL_STR("environment"));
+}
+
+/* ---- Reading the two files */
+
+/* A file that is not there is no error, unless it was asked for by more than the environment; nor
+ * is one in another user's home, where it is not needed. */
+static bool may_be_missing(const struct pl_settings *s, bool credentials, int number)
+{
+    const char *name = credentials ? "aws_shared_credentials_file" : "aws_config_file";
+    bool by_hand = is_set(s, name) && !is_of_environment(s, name);
+    if (number == ENOENT || number == ENOTDIR) {
+        return !by_hand;
+    }
+    bool needed = !is_set(s, "aws_access_key_id") && !is_set(s, "aws_skip_signature");
+    return number == EACCES && !is_set(s, name) && !needed;
+}
+
+static pail_code read_file(const struct pl_settings *s, struct pl_aws_files *f, bool credentials,
+                           struct pail_error **err)
+{
+    char *shown = NULL, *path = pl_aws_files_path(s, credentials, &shown);
+    size_t len = 0;
+    pail_code rc = PAIL_OK;
+    char *text = path ? pl_sys_read_file(path, FILE_MAX_BYTES, &len) : NULL;
+    if (text) {
+        rc = pl_aws_files_add(f, pl_str_n(text, len), credentials, shown ? shown : path, err);
+        pl_zero(text, len);
+    } else if (path && !may_be_missing(s, credentials, errno)) {
+        char room[128];
+        rc = pl_fail(err, errno == ENOMEM ? PAIL_E_NO_MEMORY : PAIL_E_BAD_CONFIG,
+                     "cannot read %s: %s", shown ? shown : path,
+                     pl_errno_text(errno, room, sizeof room));
+        pl_error_hint(err, "%s names another file",
+                      credentials ? "AWS_SHARED_CREDENTIALS_FILE" : "AWS_CONFIG_FILE");
+    }
+    pl_free(text);
+    pl_free(path);
+    pl_free(shown);
+    return rc;
+}
+
+pail_code pl_aws_files_read(const struct pl_settings *s, struct pl_aws_files *f,
+                            struct pail_error **err)
+{
+    pail_code rc = read_file(s, f, false, err);
+    return rc ? rc : read_file(s, f, true, err);
 }

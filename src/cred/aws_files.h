@@ -32,6 +32,11 @@ struct pl_aws_files {
  * Errors: PAIL_E_BAD_CONFIG with file and line, PAIL_E_NO_MEMORY. */
 PAIL_MUST pail_code pl_aws_files_add(struct pl_aws_files *f, struct pl_str text, bool credentials,
                                      const char *shown, struct pail_error **err);
+/* Reads both files from where they are. Missing ones are no error unless they were asked for by
+ * more than the environment. Errors: PAIL_E_BAD_CONFIG (malformed, unreadable), PAIL_E_NO_MEMORY.
+ */
+PAIL_MUST pail_code pl_aws_files_read(const struct pl_settings *s, struct pl_aws_files *f,
+                                      struct pail_error **err);
 /* Whether that entry counts: "[default]" of the config file does not beside "[profile default]". */
 bool pl_aws_files_counts(const struct pl_aws_files *f, const struct pl_aws_entry *e);
 /* The last entry of that section, name and key ("": the section itself); NULL: none. */

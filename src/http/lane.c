@@ -326,8 +326,12 @@ static bool set_url(struct pl_http_lane *lane, const struct pl_http_request *q)
             return false;
         }
     }
-    const char *proxy = q->origin.tls ? lane->config->proxy_https : lane->config->proxy_http;
+    const struct pl_http_config *f = lane->config;
+    const char *proxy = q->direct ? NULL : q->origin.tls ? f->proxy_https : f->proxy_http;
     curl_easy_setopt(lane->easy, CURLOPT_PROXY, proxy ? proxy : "");
+    if (f->unix_socket) {
+        curl_easy_setopt(lane->easy, CURLOPT_UNIX_SOCKET_PATH, q->direct ? NULL : f->unix_socket);
+    }
     return curl_easy_setopt(lane->easy, CURLOPT_URL, lane->url.ptr) == CURLE_OK;
 }
 

@@ -143,6 +143,19 @@ static bool start_work(struct pl_http_errand *h)
     return started;
 }
 
+/* Tokens and keys that went by. */
+static void forget_secrets(struct pl_http_errand *h)
+{
+    struct pl_buf *body = &h->x.response.body;
+    struct pl_http_request *r = &h->x.request;
+    if (body->ptr) {
+        pl_zero(body->ptr, body->cap);
+    }
+    if (r->body == &r->text && r->text.ptr) {
+        pl_zero(r->text.ptr, (size_t)r->text.len);
+    }
+}
+
 static void step(struct pl_http_errand *h, const struct pl_http_response *answer)
 {
     struct pail_error *err = NULL;
@@ -152,6 +165,7 @@ static void step(struct pl_http_errand *h, const struct pl_http_response *answer
     }
     h->e->timeout_ms = h->e->wait_ms = 0;
     enum pl_errand_step next = h->e->next(h->e, now_ms(h->p), answer, &request, &err);
+    forget_secrets(h);
     pl_http_request_dispose(&h->x.request);
     h->x.request = request;
     if (next == PL_ERRAND_WORK && start_work(h)) {

@@ -4,7 +4,8 @@
 #include "cred/aws.h"
 #include "provider/http_provider.h"
 
-/* Public data needs no keys, so it matters little that a profile has them in an unknown way. */
+/* Public data needs no keys, so it matters little that a profile has them in a way that is not
+ * supported. */
 static pail_code read_profile(const struct pl_provider_env *env, struct pail_error **err)
 {
     bool anonymous = pl_settings_bool(env->settings, "aws_skip_signature", false);

@@ -4,6 +4,7 @@
 
 #include "codec/crc.h"
 #include "codec/digest.h"
+#include "cred/aws_chain.h"
 #include "provider/dialect.h"
 #include "provider/s3_services.h"
 
@@ -45,6 +46,7 @@ struct pl_s3 {
     bool custom; /* an endpoint was given; else AWS's own hosts, made from the region */
     bool dualstack, fips, global;
     bool anonymous, verify;
+    struct pl_aws_chain *chain; /* NULL: only keys of the settings count */
     bool tls;
     uint16_t port;
     char *host, *base_path; /* custom: lower case; "" or "/path" without a final '/' */

@@ -1,6 +1,7 @@
 /* The S3 dialect: its table, limits and making. */
 #include "provider/s3.h"
 
+#include "codec/date.h"
 #include "codec/hex.h"
 
 static const uint64_t MIB = UINT64_C(1) << 20, GIB = UINT64_C(1) << 30;
@@ -148,6 +149,18 @@ static void line(struct pl_buf *out, bool known, const char *name, const char *v
     }
 }
 
+static void explain_keys(struct pl_s3 *s3, struct pl_buf *out)
+{
+    struct pl_aws_keys *keys = s3->chain ? pl_aws_chain_keys(s3->chain) : NULL;
+    if (keys) {
+        char date[PL_DATE_ISO_SIZE];
+        pl_buf_printf(out, "aws_access_key_id = %s  (%s%s%s)\n", keys->access_key, keys->source,
+                      keys->expires_ms ? ", until " : "",
+                      keys->expires_ms ? pl_date_iso(keys->expires_ms, date) : "");
+    }
+    pl_aws_keys_release(keys);
+}
+
 static void s3_explain(struct pl_dialect *d, struct pl_buf *out)
 {
     struct pl_s3 *s3 = of(d);
@@ -175,6 +188,7 @@ static void s3_explain(struct pl_dialect *d, struct pl_buf *out)
                       bucket ? ", bucket " : "", bucket ? bucket : "");
     }
     pthread_mutex_unlock(&s3->dialect.lock);
+    explain_keys(s3, out);
 }
 
 static pail_code s3_check_bucket(struct pl_dialect *d, const char *name, struct pail_error **err)
@@ -183,9 +197,33 @@ static pail_code s3_check_bucket(struct pl_dialect *d, const char *name, struct 
     return pl_bucket_name_check(name, err);
 }
 
+/* ---- Keys that have to be fetched */
+
+static void s3_need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms,
+                    struct pl_need *out)
+{
+    struct pl_aws_chain *chain = of(d)->chain;
+    (void)op;
+    out->what = chain && pl_aws_chain_wants(chain, now_ms, &out->now);
+}
+
+static struct pl_errand *s3_errand(struct pl_dialect *d, const struct pl_op *op, uint64_t what,
+                                   struct pail_error **err)
+{
+    (void)op;
+    (void)what;
+    return pl_aws_chain_errand(of(d)->chain, err);
+}
+
+static pail_code s3_refresh(struct pl_dialect *d, struct pail_error **err)
+{
+    return of(d)->chain ? pl_aws_chain_refuse(of(d)->chain, err) : PAIL_E_EXPIRED_CREDENTIALS;
+}
+
 static void s3_free(struct pl_dialect *d)
 {
     struct pl_s3 *s3 = of(d);
+    pl_aws_chain_free(s3->chain);
     for (size_t i = 0; i < s3->region_count; i++) {
         pl_free(s3->regions[i].bucket);
     }
@@ -203,6 +241,9 @@ static const struct pl_dialect_ops ops = {.scheme = "s3",
                                           .parse = pl_s3_parse,
                                           .presign = pl_s3_presign,
                                           .is_own_write = s3_is_own_write,
+                                          .need = s3_need,
+                                          .errand = s3_errand,
+                                          .refresh = s3_refresh,
                                           .explain = s3_explain,
                                           .check_bucket = s3_check_bucket,
                                           .free = s3_free};
@@ -220,6 +261,9 @@ pail_code pl_s3_dialect_new(const struct pl_provider_env *env, struct pl_dialect
     s3->anonymous = pl_settings_bool(env->settings, "aws_skip_signature", false);
     s3->verify = pl_settings_bool(env->settings, "verify", true);
     pail_code rc = pl_s3_configure(s3, env->settings, err);
+    if (!rc && !s3->anonymous && !env->ignore_environment) {
+        rc = pl_aws_chain_new(env->settings, &s3->chain, err);
+    }
     if (rc) {
         s3_free(&s3->dialect);
         return rc;

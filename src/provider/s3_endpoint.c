@@ -1,6 +1,7 @@
 /* Where a bucket is: host, port, path, region. Source: Amazon S3 User Guide "Methods for accessing
  * a general purpose bucket"; the endpoint rules' public test cases. */
 #include "codec/url.h"
+#include "cred/aws_partition.h"
 #include "provider/s3.h"
 
 bool pl_s3_region_valid(struct pl_str region)
@@ -258,20 +259,6 @@ out:
     return rc;
 }
 
-/* The part of a partition after the region, by the beginning of the region's name. */
-static const char *dns_suffix(const char *region)
-{
-    static const char *const partitions[][2] = {
-        {"cn-", "amazonaws.com.cn"},    {"eusc-", "amazonaws.eu"}, {"us-isob-", "sc2s.sgov.gov"},
-        {"us-isof-", "csp.hci.ic.gov"}, {"us-iso-", "c2s.ic.gov"}, {"eu-isoe-", "cloud.adc-e.uk"}};
-    for (size_t i = 0; i < sizeof partitions / sizeof *partitions; i++) {
-        if (pl_str_starts(pl_str_c(region), pl_str_c(partitions[i][0]))) {
-            return partitions[i][1];
-        }
-    }
-    return "amazonaws.com";
-}
-
 static void add_aws_host(const struct pl_s3 *s3, const char *region, struct pl_buf *host)
 {
     pl_buf_puts(host, s3->fips ? "s3-fips." : "s3.");
@@ -282,7 +269,7 @@ static void add_aws_host(const struct pl_s3 *s3, const char *region, struct pl_b
         pl_buf_puts(host, region);
         pl_buf_putc(host, '.');
     }
-    pl_buf_puts(host, dns_suffix(region));
+    pl_buf_puts(host, pl_aws_domain(region));
 }
 
 static bool is_address(const char *host)

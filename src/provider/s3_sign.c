@@ -36,18 +36,21 @@ static pail_code signer_locked(struct pl_s3 *s3, struct pl_sigv4 **out, struct p
     return PAIL_OK;
 }
 
+/* held: keeps the keys alive; pl_aws_keys_release. NULL: they are those of the settings. */
 static pail_code identify(const struct pl_s3 *s3, const char *region, int64_t now_ms,
-                          struct pl_sigv4_identity *out, struct pail_error **err)
+                          struct pl_sigv4_identity *out, struct pl_aws_keys **held,
+                          struct pail_error **err)
 {
-    const char *access = pl_settings_get(s3->settings, "aws_access_key_id");
-    const char *secret = pl_settings_get(s3->settings, "aws_secret_access_key");
-    *out = (struct pl_sigv4_identity){
-        .access_key = pl_str_c(access),
-        .secret_key = pl_str_c(secret),
-        .token = pl_str_c(pl_settings_get(s3->settings, "aws_session_token")),
-        .region = pl_str_c(region),
-        .service = PL_STR("s3"),
-        .time_ms = now_ms};
+    const struct pl_aws_keys *k = *held = s3->chain ? pl_aws_chain_keys(s3->chain) : NULL;
+    const char *access = k ? k->access_key : pl_settings_get(s3->settings, "aws_access_key_id");
+    const char *secret = k ? k->secret_key : pl_settings_get(s3->settings, "aws_secret_access_key");
+    const char *token = k ? k->token : pl_settings_get(s3->settings, "aws_session_token");
+    *out = (struct pl_sigv4_identity){.access_key = pl_str_c(access),
+                                      .secret_key = pl_str_c(secret),
+                                      .token = pl_str_c(token),
+                                      .region = pl_str_c(region),
+                                      .service = PL_STR("s3"),
+                                      .time_ms = now_ms};
     if (out->access_key.len && out->secret_key.len) {
         return PAIL_OK;
     }
@@ -101,9 +104,11 @@ pail_code pl_s3_sign(struct pl_s3 *s3, const struct pl_s3_view *view, const stru
             headers[request.header_count++] = r->headers[i];
         }
     }
-    pail_code rc = identify(s3, view->region, a->now_ms, &who, err);
+    struct pl_aws_keys *held;
+    pail_code rc = identify(s3, view->region, a->now_ms, &who, &held, err);
     rc = rc || payload_hash ? rc : hash_of(r, hex, err);
     if (rc) {
+        pl_aws_keys_release(held);
         return rc;
     }
     request.payload_hash = pl_str_c(payload_hash ? payload_hash : hex);
@@ -118,6 +123,7 @@ pail_code pl_s3_sign(struct pl_s3 *s3, const struct pl_s3_view *view, const stru
         pl_http_add(r, name, made.headers[i].value);
     }
     pthread_mutex_unlock(&s3->dialect.lock);
+    pl_aws_keys_release(held);
     return rc || !r->failed ? rc : pl_fail(err, PAIL_E_NO_MEMORY, "no room for the signature");
 }
 
@@ -167,7 +173,8 @@ pail_code pl_s3_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attemp
     struct pl_sigv4 *v4;
     struct pl_header type = {PL_STR("content-type"), pl_str_c(op->in.presign.content_type)};
     pl_s3_view(s3, op->bucket, &view);
-    pail_code rc = identify(s3, view.region, a->now_ms, &who, err);
+    struct pl_aws_keys *held;
+    pail_code rc = identify(s3, view.region, a->now_ms, &who, &held, err);
     rc = rc ? rc : pl_s3_locate(s3, &view, op->bucket, op->key, &r, &target, err);
     if (rc) {
         goto out;
@@ -186,10 +193,14 @@ pail_code pl_s3_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attemp
     rc = rc ? rc : pl_sigv4_presign(v4, &who, &request, expires_s, &made, err);
     pthread_mutex_unlock(&s3->dialect.lock);
     rc = rc ? rc : give_presigned(op, a, expires_s, &r, pl_buf_view(&made));
+    if (held && held->expires_ms && op->out.presigned.expires_ms > held->expires_ms) {
+        op->out.presigned.expires_ms = held->expires_ms; /* the URL dies with its keys */
+    }
     if (rc == PAIL_E_NO_MEMORY) {
         pl_fail(err, rc, "no memory for a presigned URL");
     }
 out:
+    pl_aws_keys_release(held);
     pl_buf_dispose(&target);
     pl_buf_dispose(&query);
     pl_buf_dispose(&made);

@@ -3,7 +3,6 @@
 #define AZURE "Azure is not supported yet"
 #define GCS   "Google Cloud Storage is not supported yet"
 #define SWIFT "Swift is not supported yet"
-#define CHAIN "only keys from settings, environment and files are supported yet"
 
 /* The longest name that begins a file's or folder's name is its kind; without one, the first whose
  * fields are all in `input`. */
@@ -32,10 +31,10 @@ const struct kind kinds[] = {
 
     {.name = "profile-parser-tests", .list = "tests", .run_case = run_profile_parser},
     {.name = "file-location-tests", .list = "tests", .run_case = run_file_location},
-    {.name = "assume-role-tests", .list = "tests", .skip = CHAIN},
-    {.name = "ecs-tests", .list = "tests", .skip = CHAIN},
-    {.name = "default-chain", .is_folder = true, .skip = CHAIN},
-    {.name = "profile-provider", .is_folder = true, .skip = CHAIN},
+    {.name = "assume-role-tests", .list = "tests", .run_case = run_assume_role},
+    {.name = "ecs-tests", .list = "tests", .run_case = run_ecs},
+    {.name = "default-chain", .is_folder = true, .run_folder = run_aws_chain},
+    {.name = "profile-provider", .is_folder = true, .run_folder = run_aws_chain},
     {.name = "endpoint-tests",
      .list = "testCases",
      .skip = "endpoint rules of dual stack, access points and outposts are not supported yet"},

@@ -61,6 +61,9 @@ void check_built_request(struct run *run, const json_t *one);
 void run_streaming_chunked(struct run *run, const json_t *one);
 void run_unsigned_trailer(struct run *run, const json_t *one);
 void run_profile_parser(struct run *run, const json_t *one);
+void run_assume_role(struct run *run, const json_t *one);
+void run_ecs(struct run *run, const json_t *one);
+void run_aws_chain(struct run *run, const char *folder);
 void run_file_location(struct run *run, const json_t *one);
 
 #endif
