@@ -166,7 +166,7 @@ static pail_code post(struct pl_aws_walk *w, const struct pl_buf *form, bool is_
 {
     struct pl_buf url = PL_BUF_MAX(4096);
     pail_code rc = pl_aws_service_url(w, "sts", "sts", region_of(w), &url, err);
-    rc = rc ? rc : pl_aws_ask(out, "POST", url.ptr, "", err);
+    rc = rc ? rc : pl_aws_ask(out, "POST", url.ptr, "/", err);
     pl_buf_dispose(&url);
     if (rc) {
         return rc;

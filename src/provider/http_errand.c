@@ -168,6 +168,9 @@ static void step(struct pl_http_errand *h, const struct pl_http_response *answer
     forget_secrets(h);
     pl_http_request_dispose(&h->x.request);
     h->x.request = request;
+    if (request.body == &request.text) { /* a small body is described inside the request */
+        h->x.request.body = &h->x.request.text;
+    }
     if (next == PL_ERRAND_WORK && start_work(h)) {
         return; /* busy until its next step */
     }
