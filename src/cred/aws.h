@@ -9,10 +9,11 @@
  * attempts. Call it after pl_settings_from_env, and not where the environment is to be ignored.
  * Also puts right what the environment gave: its keys do not count beside a profile that was asked
  * for by name, its token not beside other keys, its endpoint not where
- * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS says so. No keys anywhere is no error here.
+ * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS says so. No keys anywhere is no error here: what has
+ * to be fetched is left to pl_aws_chain_new, which goes the same way.
  * Origins read "profile work in ~/.aws/config line 3".
  * Errors: PAIL_E_BAD_CONFIG (malformed or unreadable file with its line, unknown profile, half a
- * pair of keys), PAIL_E_UNSUPPORTED (the keys come in a way that is not known yet; names it),
+ * pair of keys, roles that lead nowhere), PAIL_E_UNSUPPORTED (login_session),
  * PAIL_E_NO_MEMORY. */
 PAIL_MUST pail_code pl_aws_profile_apply(struct pl_settings *s, struct pail_error **err);
 

@@ -44,7 +44,7 @@ struct pl_s3 {
     struct pl_log *log;
     struct pl_s3_profile profile;
     bool custom; /* an endpoint was given; else AWS's own hosts, made from the region */
-    bool dualstack, fips, global;
+    bool dualstack, fips, global, use_arn_region;
     bool anonymous, verify;
     struct pl_aws_chain *chain; /* NULL: only keys of the settings count */
     bool tls;
@@ -79,6 +79,18 @@ PAIL_MUST pail_code pl_s3_locate(const struct pl_s3 *s3, const struct pl_s3_view
 bool pl_s3_region_valid(struct pl_str region);
 /* Remembers the region of a bucket (NULL: of the endpoint). False: it is known or not valid. */
 bool pl_s3_learn_region(struct pl_s3 *s3, const char *bucket, struct pl_str region);
+
+/* s3_arn.c: an access point in the place of a bucket. */
+struct pl_s3_arn {
+    struct pl_str partition, region, account, name; /* views of the bucket's name */
+};
+bool pl_s3_is_arn(const char *bucket);
+/* Errors: PAIL_E_BAD_BUCKET_NAME. */
+PAIL_MUST pail_code pl_s3_arn_parse(const char *bucket, struct pl_s3_arn *out,
+                                    struct pail_error **err);
+/* Adds its host; an access point has no path of its own. */
+PAIL_MUST pail_code pl_s3_arn_host(const struct pl_s3 *s3, const char *bucket, struct pl_buf *host,
+                                   struct pail_error **err);
 
 /* s3_sign.c */
 enum pl_s3_hash { PL_S3_HASH_BODY, PL_S3_HASH_UNSIGNED };

@@ -121,7 +121,8 @@ static void add_source(struct pl_s3_build *b)
 {
     struct pl_buf v = PL_BUF_MAX(8 * 1024);
     pl_url_encode(&v, pl_str_c(b->op->in.copy.bucket), 0);
-    pl_buf_putc(&v, '/');
+    /* SPEC "CopyObject" x-amz-copy-source: of an access point ARN/object/KEY. */
+    pl_buf_puts(&v, pl_s3_is_arn(b->op->in.copy.bucket) ? "/object/" : "/");
     pl_url_encode(&v, pl_str_c(b->op->in.copy.key), PL_URL_KEEP_SLASH);
     if (b->op->in.copy.version) {
         pl_buf_puts(&v, "?versionId=");

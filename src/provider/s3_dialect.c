@@ -193,8 +193,9 @@ static void s3_explain(struct pl_dialect *d, struct pl_buf *out)
 
 static pail_code s3_check_bucket(struct pl_dialect *d, const char *name, struct pail_error **err)
 {
+    struct pl_s3_arn arn;
     (void)d;
-    return pl_bucket_name_check(name, err);
+    return pl_s3_is_arn(name) ? pl_s3_arn_parse(name, &arn, err) : pl_bucket_name_check(name, err);
 }
 
 /* ---- Keys that have to be fetched */

@@ -74,6 +74,10 @@ void pl_s3_view(struct pl_s3 *s3, const char *bucket, struct pl_s3_view *out)
     known = known ? known : find_region_locked(s3, NULL);
     set_region(out->region, pl_str_c(known ? known->name : s3->region));
     pthread_mutex_unlock(&s3->dialect.lock);
+    struct pl_s3_arn arn;
+    if (pl_s3_is_arn(bucket) && !pl_s3_arn_parse(bucket, &arn, NULL)) {
+        set_region(out->region, arn.region); /* what its host is of, it is signed for */
+    }
     const struct pl_s3_learned *l = &out->learned;
     if (l->no_sums) {
         out->p.sums = 0;
@@ -230,6 +234,7 @@ pail_code pl_s3_configure(struct pl_s3 *s3, struct pl_settings *settings, struct
     pail_code rc = PAIL_OK;
     s3->dualstack = pl_settings_bool(settings, "aws_use_dualstack_endpoint", false);
     s3->fips = pl_settings_bool(settings, "aws_use_fips_endpoint", false);
+    s3->use_arn_region = pl_settings_bool(settings, "s3_use_arn_region", true);
     s3->tls = true;
     s3->port = 443;
     if (name && *name) {
@@ -309,16 +314,30 @@ pail_code pl_s3_locate(const struct pl_s3 *s3, const struct pl_s3_view *view, co
                        struct pail_error **err)
 {
     struct pl_buf host = PL_BUF_MAX(512);
-    bool in_host = bucket && view->p.style == PL_S3_VIRTUAL && is_hostable(bucket, s3->tls) &&
-                   !(s3->custom && is_address(s3->host));
-    if (in_host) {
+    bool is_arn = pl_s3_is_arn(bucket);
+    bool in_host =
+        is_arn || (bucket && view->p.style == PL_S3_VIRTUAL && is_hostable(bucket, s3->tls) &&
+                   !(s3->custom && is_address(s3->host)));
+    if (is_arn && s3->custom && is_address(s3->host)) {
+        return pl_fail(err, PAIL_E_BAD_CONFIG,
+                       "an access point stands before the endpoint's name, and %s is an address",
+                       s3->host);
+    }
+    if (is_arn) {
+        pail_code bad = pl_s3_arn_host(s3, bucket, &host, err);
+        if (bad) {
+            pl_buf_dispose(&host);
+            return bad;
+        }
+        pl_buf_puts(target, s3->custom ? s3->base_path : "");
+    } else if (in_host) {
         pl_buf_puts(&host, bucket);
         pl_buf_putc(&host, '.');
     }
-    if (s3->custom) {
+    if (s3->custom && !is_arn) {
         pl_buf_puts(&host, s3->host);
         pl_buf_puts(target, s3->base_path);
-    } else {
+    } else if (!is_arn) {
         add_aws_host(s3, view->region, &host);
     }
     if (bucket && !in_host) {

@@ -35,9 +35,7 @@ const struct kind kinds[] = {
     {.name = "ecs-tests", .list = "tests", .run_case = run_ecs},
     {.name = "default-chain", .is_folder = true, .run_folder = run_aws_chain},
     {.name = "profile-provider", .is_folder = true, .run_folder = run_aws_chain},
-    {.name = "endpoint-tests",
-     .list = "testCases",
-     .skip = "endpoint rules of dual stack, access points and outposts are not supported yet"},
+    {.name = "endpoint-tests", .list = "testCases", .run_case = run_s3_endpoint},
 
     {.name = "azure_account_sas", .fields = "account_key resource_types", .skip = AZURE},
     {.name = "azure_user_delegation_sas", .fields = "user_delegation_key", .skip = AZURE},

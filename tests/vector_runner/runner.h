@@ -58,6 +58,7 @@ void run_s3_presign_url(struct run *run, const json_t *one);
 void run_s3_client_requests(struct run *run, const json_t *one);
 /* Part of the above; does nothing in a build without S3. */
 void check_built_request(struct run *run, const json_t *one);
+void run_s3_endpoint(struct run *run, const json_t *one);
 void run_streaming_chunked(struct run *run, const json_t *one);
 void run_unsigned_trailer(struct run *run, const json_t *one);
 void run_profile_parser(struct run *run, const json_t *one);
