@@ -88,8 +88,9 @@ static enum pl_errand_step receive(struct pl_aws_walk *w, const struct pl_http_r
         }
         rc = pl_aws_blame(answer, who.ptr ? who.ptr : "STS", a.code, err);
         add_hint(w, a.code, err);
-    } else if (read_answer(pl_buf_view(&answer->body), &a, NULL) ||
-               !pl_date_iso_parse(a.expiration, &expires_ms)) {
+    } else if ((rc = read_answer(pl_buf_view(&answer->body), &a, NULL)) == PAIL_E_NO_MEMORY) {
+        rc = pl_fail(err, rc, "no memory to read what STS says");
+    } else if (rc || !pl_date_iso_parse(a.expiration, &expires_ms)) {
         rc = pl_fail(err, PAIL_E_NO_CREDENTIALS, "%s gave no credentials in its answer",
                      who.ptr ? who.ptr : "STS");
         pl_error_hint(err, "is the endpoint one of STS? AWS_ENDPOINT_URL_STS sets it");
