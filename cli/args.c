@@ -23,9 +23,9 @@ const struct opt args_globals[] = {
 const size_t args_global_count = CLI_COUNT(args_globals);
 
 const struct command *const args_commands[] = {
-    &cmd_mb,      &cmd_rb,   &cmd_ls,     &cmd_cp,      &cmd_mv,      &cmd_rm,
-    &cmd_cat,     &cmd_stat, &cmd_du,     &cmd_presign, &cmd_uploads, &cmd_doctor,
-    &cmd_conform, &cmd_fsck, &cmd_backup, &cmd_config,  &cmd_version, &cmd_help,
+    &cmd_mb,   &cmd_rb,     &cmd_ls,      &cmd_cp,      &cmd_mv,      &cmd_rm,     &cmd_cat,
+    &cmd_stat, &cmd_du,     &cmd_presign, &cmd_serve,   &cmd_uploads, &cmd_doctor, &cmd_conform,
+    &cmd_fsck, &cmd_backup, &cmd_config,  &cmd_version, &cmd_help,
 };
 const size_t args_command_count = CLI_COUNT(args_commands);
 

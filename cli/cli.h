@@ -59,8 +59,8 @@ struct command {
 #define CLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 extern const struct command cmd_mb, cmd_rb, cmd_ls, cmd_cp, cmd_mv, cmd_rm, cmd_cat, cmd_stat,
-    cmd_du, cmd_presign, cmd_uploads, cmd_doctor, cmd_conform, cmd_fsck, cmd_backup, cmd_config,
-    cmd_version, cmd_help;
+    cmd_du, cmd_presign, cmd_serve, cmd_uploads, cmd_doctor, cmd_conform, cmd_fsck, cmd_backup,
+    cmd_config, cmd_version, cmd_help;
 
 /* The options of every library call: they end soon after an interrupt. */
 static inline pail_call cli_call(void)

@@ -701,6 +701,65 @@ PAIL_API PAIL_MUST pail_code pail_submit(pail_queue *queue, const pail_request *
 /* Asks it to stop; it may still succeed. Threads: the queue's. */
 PAIL_API void pail_op_cancel(pail_op *op);
 
+/* ---- The server */
+
+typedef struct pail_server pail_server;
+/* One request that was answered. Strings may be NULL where there is none; borrowed for the call. */
+typedef struct pail_access {
+    size_t size;
+    const char *remote, *request_id, *operation, *method, *bucket, *key, *access_key;
+    const char *error; /* the S3 error code; NULL: none */
+    int status;
+    uint64_t received_bytes, sent_bytes;
+    int64_t took_us, at_ms;
+    bool complete; /* false: the connection ended before the answer had gone out */
+} pail_access;
+/* Threads: called from threads of the server's, several at once. It must not stop the server. */
+typedef void (*pail_access_fn)(const pail_access *access, void *ctx);
+
+typedef struct pail_server_key {
+    const char *id, *secret;
+    const char *const *buckets; /* NULL: all */
+    size_t bucket_count;
+    bool read_only;
+} pail_server_key;
+
+typedef struct pail_server_opts {
+    size_t size;
+    const char *address; /* an IP address; NULL: "127.0.0.1" */
+    uint16_t port;       /* 0: any free one */
+    const pail_server_key *keys;
+    size_t key_count; /* 0: the key of the store, see pail_server_key_id */
+    bool read_only;
+    const char *const *buckets; /* served; NULL: all */
+    size_t bucket_count;
+    const char *const *public_read; /* buckets that anybody may read and list */
+    size_t public_read_count;
+    const char *domain;             /* NULL: buckets in the path, or as BUCKET.localhost */
+    const char *region;             /* told to clients; NULL: "us-east-1" */
+    const char *tls_cert, *tls_key; /* PEM texts, not files; NULL: plain HTTP */
+    uint32_t connections;           /* at once; 0: 512 */
+    pail_access_fn access;
+    void *access_ctx;
+} pail_server_opts;
+
+/* Serves the client's store as S3 until pail_server_stop. Besides the keys given, it takes the
+ * store's own key, with which pail_presign signs for LOCAL, file and memory while it runs: made
+ * once for a LOCAL or file store, kept there (mode 0600), anew each time for others. out: yours,
+ * pail_server_stop; keeps the client alive. Errors: PAIL_E_BAD_ARGUMENT (an address that is not
+ * loopback without keys), PAIL_E_IO (the port is taken), PAIL_E_UNSUPPORTED (built without it).
+ * Threads: any. Network: listens. */
+PAIL_API PAIL_MUST pail_code pail_server_start(pail_client *client, const pail_server_opts *opts,
+                                               pail_server **out, pail_error **err);
+/* "http://127.0.0.1:9000", and the store's own key, of which the secret must not be logged. Valid
+ * as long as the server. */
+PAIL_API const char *pail_server_address(const pail_server *server);
+PAIL_API const char *pail_server_key_id(const pail_server *server);
+PAIL_API const char *pail_server_key_secret(const pail_server *server);
+/* Takes no more connections, gives requests under way up to wait_ms to end, cuts the rest. NULL is
+ * fine. Blocks: yes. */
+PAIL_API void pail_server_stop(pail_server *server, uint32_t wait_ms);
+
 /* ---- The LOCAL store */
 
 typedef struct pail_fsck_report {

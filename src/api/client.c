@@ -85,6 +85,9 @@ pail_code pl_take_opts(void *to, size_t to_size, const void *from, struct pail_e
 
 static void destroy(pail_client *c)
 {
+    if (c->forks == pl_fork_count()) {
+        pail_server_stop(c->own_server, 0);
+    }
     if (c->provider) {
         c->provider->ops->free(c->provider);
     }
@@ -137,6 +140,7 @@ static pail_code open_client(const struct pl_target *t, char *path, const pail_c
     atomic_init(&c->refs, 1);
     c->forks = pl_fork_count();
     c->scheme = t->scheme;
+    c->ignores_environment = o.ignore_environment;
     c->path = path;
     pl_log_init(&c->log, o.log, o.log_ctx, o.log_level, o.ignore_environment);
     rc = gather_settings(c, t, &o, err);

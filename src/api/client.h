@@ -20,6 +20,9 @@ struct pail_client {
     uint32_t deadline_ms;
     uint64_t part_size;
     uint32_t concurrency;
+    bool ignores_environment;
+    struct pail_server *own_server; /* under the lock of server.c: made for signed URLs */
+    struct pail_server *server;     /* ... any that runs here for this client */
 };
 
 struct pail_bucket {

@@ -1,5 +1,6 @@
 #include <limits.h>
 
+#include "api/server.h"
 #include "api/verbs.h"
 #include "codec/mime.h"
 #include "transfer/copy.h"
@@ -385,6 +386,13 @@ PAIL_API pail_code pail_presign(pail_bucket *b, const char *key, const pail_pres
     pl_task_aim(&s.task, b->client, &o.call);
     struct pl_op *op = pl_simple_init(&s, PL_OP_PRESIGN, b->name, key);
     rc = op ? fill_presign(op, &o, err) : PAIL_OK;
+    if (op && rc == PAIL_OK && pl_server_presigns(b->client)) {
+        rc = pl_server_presign(b->client, op, err);
+        *out = rc ? NULL : take_presigned(op);
+        rc = rc || *out ? rc : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a signed URL");
+        (void)pl_task_result(&s.task, NULL, NULL);
+        return rc;
+    }
     if (op && rc == PAIL_OK && pl_task_run(&s.task) == PAIL_OK) {
         *out = take_presigned(op);
         rc = *out ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a signed URL");

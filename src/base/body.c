@@ -26,6 +26,9 @@ bool pl_body_read(const struct pl_body *source, uint64_t at, void *buf, size_t n
         return pl_sys_read_full(source->fd, buf, n, source->offset + at) &&
                (at + n < source->len || unchanged(source));
     }
+    if (source->kind == PL_BODY_PULL) {
+        return source->pull(source->pull_ctx, buf, n);
+    }
     memcpy(buf, source->ptr + at, n);
     return true;
 }

@@ -1,4 +1,4 @@
-/* Bytes in one direction: memory or a range of a file. */
+/* Bytes in one direction: memory, a range of a file, or a stream that comes once. */
 #ifndef PL_BASE_BODY_H
 #define PL_BASE_BODY_H
 
@@ -8,15 +8,18 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* Never buffered whole; replayable, so that a source may be read twice (once for its checksum, once
- * to send) and sent again. Source: exactly `len` bytes. Sink: room for `len` bytes, of which the
- * first `done` are filled, each once. */
-enum pl_body_kind { PL_BODY_NONE = 0, PL_BODY_MEM, PL_BODY_FILE };
+/* Never buffered whole. MEM and FILE are replayable, so that a source may be read twice (once for
+ * its checksum, once to send) and sent again. PULL, a source only for providers whose caps say so,
+ * is read once and in order, on a thread that it may block. Source: exactly `len` bytes. Sink: room
+ * for `len` bytes, of which the first `done` are filled, each once. */
+enum pl_body_kind { PL_BODY_NONE = 0, PL_BODY_MEM, PL_BODY_FILE, PL_BODY_PULL };
 struct pl_body {
     enum pl_body_kind kind;
     char *ptr; /* MEM; a source is only read */
     int fd;    /* FILE: pread or pwrite at `offset`, never the file position */
     uint64_t offset, len;
+    bool (*pull)(void *ctx, void *buf, size_t n); /* PULL: exactly n more bytes, or errno */
+    void *pull_ctx;
     const struct stat *before; /* FILE source: as the file was; NULL: not watched */
     atomic_uint_fast64_t done; /* bytes moved so far: any thread may look, for progress */
 };

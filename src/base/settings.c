@@ -15,6 +15,7 @@ static const struct setting {
 } table[] = {
     {"local_home", TEXT, "local", {"home"}, {"PAIL_HOME"}},
     {"local_durability", TEXT, "local", {"durability"}, {"PAIL_LOCAL_DURABILITY"}},
+    {"local_presign", TEXT, NULL, {0}, {"PAIL_LOCAL_PRESIGN"}},
     {"memory_limit", SIZE, NULL, {0}, {"PAIL_MEMORY_LIMIT"}},
     {"deadline_ms", NUMBER, NULL, {"timeout_ms"}, {"PAIL_DEADLINE_MS"}},
     {"max_connections", NUMBER, NULL, {0}, {"PAIL_MAX_CONNECTIONS"}},

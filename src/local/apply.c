@@ -197,6 +197,7 @@ pail_code pl_apply_put(struct pl_tx *tx, struct pl_commit *c)
                               .size = j->staged.size,
                               .crc = j->staged.crc,
                               .type = j->attrs.type,
+                              .etag = op->in.put.etag,
                               .fields = pl_buf_view(&j->attrs.fields),
                               .tags = pl_buf_view(&j->attrs.tags)};
     pail_code rc = pl_tx_check(tx, op, &o.bucket, &old);

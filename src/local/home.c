@@ -14,7 +14,7 @@
 #define FORMAT_NAME "format"
 #define FORMAT_NEW  "format.new"
 #define INDEX_NEW   "index.new"
-enum { FORMAT = 1, FORMAT_MAX = 4096 };
+enum { FORMAT = 2, FORMAT_MAX = 4096 };
 
 static char *join(const char *folder, const char *name)
 {
@@ -196,7 +196,7 @@ pail_code pl_home_open(const char *home, bool create, int *fd, struct pail_error
     return rc;
 }
 
-/* "pail local store\nformat 1\nid HEX\n" */
+/* "pail local store\nformat 2\nid HEX\n" */
 static pail_code parse(struct pl_str text, const char *home, char *id, struct pail_error **err)
 {
     uint64_t format = 0;
@@ -210,7 +210,9 @@ static pail_code parse(struct pl_str text, const char *home, char *id, struct pa
     if (format != FORMAT) {
         pl_fail(err, PAIL_E_UNSUPPORTED, "the LOCAL store %s has format %llu, this Pail knows %d",
                 home, (unsigned long long)format, FORMAT);
-        pl_error_hint(err, "use a newer Pail for it");
+        pl_error_hint(err, format > FORMAT
+                               ? "use a newer Pail for it"
+                               : "read it with the Pail that made it, and copy it over");
         return PAIL_E_UNSUPPORTED;
     }
     line = pl_str_split(&text, '\n');

@@ -25,7 +25,7 @@ static const char schema[] =
     "CREATE TABLE sums(id INTEGER PRIMARY KEY, crcs BLOB NOT NULL);"
     "CREATE TABLE lists(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL);"
     "CREATE TABLE parts(id INTEGER PRIMARY KEY, content INTEGER NOT NULL, size INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL);"
+    " crc INTEGER NOT NULL, etag TEXT);"
     "CREATE TABLE uploads(bucket INTEGER NOT NULL, key TEXT NOT NULL, id INTEGER NOT NULL,"
     " made_ms INTEGER NOT NULL, type TEXT, attrs INTEGER, PRIMARY KEY(bucket, key, id))"
     " WITHOUT ROWID;"
@@ -54,8 +54,9 @@ static const char *const queries[PL_Q_COUNT] = {
     [PL_Q_PAGE_FROM] = PAGE "key>=?2 ORDER BY key",
     [PL_Q_CONTENT] = "SELECT size, crc, tail, refs FROM contents WHERE id=?1",
     [PL_Q_SUMS] = "SELECT crcs FROM sums WHERE id=?1",
-    [PL_Q_PARTS] = "SELECT id, content, size, crc FROM parts WHERE id>=?1<<14 AND id<(?1+1)<<14"
-                   " ORDER BY id",
+    [PL_Q_PARTS] =
+        "SELECT id, content, size, crc, etag FROM parts WHERE id>=?1<<14 AND id<(?1+1)<<14"
+        " ORDER BY id",
     [PL_Q_UPLOAD] = "SELECT type, attrs FROM uploads WHERE bucket=?1 AND key=?2 AND id=?3",
     [PL_Q_UPLOAD_PAGE] = "SELECT key, id, made_ms FROM uploads WHERE bucket=?1 AND"
                          " (key, id)>(?2, ?4) AND key<?3 ORDER BY key, id",
@@ -102,8 +103,8 @@ static const char *const queries[PL_Q_COUNT] = {
     [PL_Q_LIST_REFS] = "UPDATE lists SET refs=refs+?2 WHERE id=?1",
     [PL_Q_LIST_GET] = "SELECT refs FROM lists WHERE id=?1",
     [PL_Q_LIST_DROP] = "DELETE FROM lists WHERE id=?1",
-    [PL_Q_PART_SET] = "REPLACE INTO parts VALUES(?1, ?2, ?3, ?4)",
-    [PL_Q_PART_GET] = "SELECT content, size, crc FROM parts WHERE id=?1",
+    [PL_Q_PART_SET] = "REPLACE INTO parts VALUES(?1, ?2, ?3, ?4, ?5)",
+    [PL_Q_PART_GET] = "SELECT content, size, crc, etag FROM parts WHERE id=?1",
     [PL_Q_PART_DROP] = "DELETE FROM parts WHERE id=?1",
     [PL_Q_PARTS_DROP] = "DELETE FROM parts WHERE id>=?1<<14 AND id<(?1+1)<<14",
     [PL_Q_UPLOAD_ADD] = "INSERT INTO uploads VALUES(?1, ?2, ?3, ?4, ?5, ?6)",

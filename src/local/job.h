@@ -29,6 +29,7 @@ PAIL_MUST pail_code pl_read_stat(struct pl_job *j);
 PAIL_MUST pail_code pl_read_get(struct pl_job *j);
 PAIL_MUST pail_code pl_read_list(struct pl_job *j);
 PAIL_MUST pail_code pl_read_uploads(struct pl_job *j);
+PAIL_MUST pail_code pl_read_parts(struct pl_job *j);
 PAIL_MUST pail_code pl_read_buckets(struct pl_job *j);
 PAIL_MUST pail_code pl_read_bucket(struct pl_job *j);
 
@@ -61,6 +62,9 @@ pail_code pl_apply_finish(struct pl_tx *tx, struct pl_commit *c);
 pail_code pl_apply_abort(struct pl_tx *tx, struct pl_commit *c);
 pail_code pl_apply_bucket_create(struct pl_tx *tx, struct pl_commit *c);
 pail_code pl_apply_bucket_delete(struct pl_tx *tx, struct pl_commit *c);
+
+/* The number that an upload's id stands for; 0: it is none of ours. */
+int64_t pl_upload_id(const char *text);
 
 /* What an object will be. */
 struct pl_new_object {

@@ -1,5 +1,6 @@
 /* Pages of keys, uploads and buckets: each entry is found by a seek, however many keys a common
  * prefix has. */
+#include "codec/digest.h"
 #include "local/job.h"
 
 enum { PAGE_MAX = 1000 };
@@ -345,4 +346,68 @@ pail_code pl_read_uploads(struct pl_job *j)
 pail_code pl_read_buckets(struct pl_job *j)
 {
     return with_reader(j, list_buckets);
+}
+
+/* ---- the parts of one upload ---- */
+
+static pail_code fill_parts(struct pl_op *op, sqlite3_stmt *s, int64_t upload)
+{
+    struct pl_arena *a = &op->arena;
+    uint32_t max = op->in.list.max && op->in.list.max < PAGE_MAX ? op->in.list.max : PAGE_MAX;
+    struct pl_part *parts = pl_arena_alloc(a, max * sizeof *parts);
+    sqlite3_bind_int64(s, 1, upload);
+    int step = SQLITE_ERROR;
+    while (parts && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        uint32_t number = (uint32_t)(sqlite3_column_int64(s, 0) & ((1 << PL_PART_BITS) - 1));
+        if (number <= op->in.list.after_part) {
+            continue;
+        }
+        if (op->out.part_count == max) {
+            op->out.more_parts = true;
+            step = SQLITE_DONE;
+            break;
+        }
+        struct pl_part *p = &parts[op->out.part_count++];
+        char etag[PL_ETAG_MAX];
+        const char *own = (const char *)sqlite3_column_text(s, 4);
+        p->number = number;
+        p->size = (uint64_t)sqlite3_column_int64(s, 2);
+        p->sum = (struct pl_part_sum){PL_SUM_CRC64NVME, (uint64_t)sqlite3_column_int64(s, 3)};
+        pl_etag_text(etag, p->sum.value, p->size);
+        p->etag = pl_arena_dup_c(a, own ? own : etag);
+    }
+    op->out.parts = parts;
+    return a->failed ? PAIL_E_NO_MEMORY : step == SQLITE_DONE ? PAIL_OK : PAIL_E_IO;
+}
+
+pail_code pl_read_parts(struct pl_job *j)
+{
+    struct pl_op *op = j->op;
+    struct pl_conn *c;
+    int64_t bucket, id = pl_upload_id(op->in.list.upload_id);
+    pail_code rc = pl_reader_take(j->store, &c, &op->error);
+    if (rc) {
+        return rc;
+    }
+    rc = pl_bucket_id(c, op->bucket, &bucket, &op->error);
+    sqlite3_stmt *s = rc ? NULL : pl_conn_query(c, PL_Q_UPLOAD);
+    int step = SQLITE_ERROR;
+    if (s) {
+        sqlite3_bind_int64(s, 1, bucket);
+        sqlite3_bind_text(s, 2, op->key, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 3, id);
+        step = sqlite3_step(s);
+        sqlite3_reset(s);
+        rc = step == SQLITE_ROW    ? PAIL_OK
+             : step == SQLITE_DONE ? PAIL_E_UPLOAD_NOT_FOUND
+                                   : pl_conn_fail(c, &op->error, "looking up an upload");
+    }
+    sqlite3_stmt *parts = rc ? NULL : pl_conn_query(c, PL_Q_PARTS);
+    if (parts) {
+        rc = fill_parts(op, parts, id);
+        sqlite3_reset(parts);
+    }
+    rc = rc || parts ? rc : pl_conn_fail(c, &op->error, "listing parts");
+    pl_reader_give(j->store, c);
+    return rc;
 }

@@ -4,13 +4,15 @@
 #include "codec/hex.h"
 #include "local/job.h"
 
+enum { PL_PART_ETAG = 64 };
+
 struct upload {
     int64_t bucket, id, attrs;
     const char *type; /* in the op's arena */
 };
 
-/* Sixteen hexadecimal digits; 0: it is none of ours. */
-static int64_t parse_id(const char *text)
+/* Sixteen hexadecimal digits. */
+int64_t pl_upload_id(const char *text)
 {
     int64_t id = 0;
     size_t n = text ? strlen(text) : 0;
@@ -26,7 +28,7 @@ static int64_t parse_id(const char *text)
 
 static pail_code find_upload(struct pl_tx *tx, struct pl_op *op, const char *text, struct upload *u)
 {
-    *u = (struct upload){.id = parse_id(text)};
+    *u = (struct upload){.id = pl_upload_id(text)};
     pail_code rc = pl_bucket_id(tx->conn, op->bucket, &u->bucket, &op->error);
     if (rc || u->id == 0) {
         return rc ? rc : PAIL_E_UPLOAD_NOT_FOUND;
@@ -87,6 +89,7 @@ pail_code pl_apply_begin(struct pl_tx *tx, struct pl_commit *c)
 struct part {
     int64_t content;
     uint64_t size, crc;
+    char etag[PL_PART_ETAG];
 };
 
 /* PAIL_OK also where there is none: *found says. */
@@ -101,6 +104,12 @@ static pail_code find_part(struct pl_tx *tx, int64_t row, struct part *out, bool
         out->content = sqlite3_column_int64(s, 0);
         out->size = (uint64_t)sqlite3_column_int64(s, 1);
         out->crc = (uint64_t)sqlite3_column_int64(s, 2);
+        const char *etag = (const char *)sqlite3_column_text(s, 3);
+        if (etag && strlen(etag) < sizeof out->etag) {
+            memcpy(out->etag, etag, strlen(etag) + 1);
+        } else {
+            pl_etag_text(out->etag, out->crc, out->size);
+        }
         sqlite3_reset(s);
     }
     *found = step == SQLITE_ROW;
@@ -109,7 +118,7 @@ static pail_code find_part(struct pl_tx *tx, int64_t row, struct part *out, bool
 }
 
 static pail_code set_part(struct pl_tx *tx, int64_t row, const struct pl_staged *g,
-                          struct pail_error **err)
+                          const char *etag, struct pail_error **err)
 {
     sqlite3_stmt *s = pl_conn_query(tx->conn, PL_Q_PART_SET);
     bool ok = s != NULL;
@@ -118,8 +127,10 @@ static pail_code set_part(struct pl_tx *tx, int64_t row, const struct pl_staged 
         sqlite3_bind_int64(s, 2, g->id);
         sqlite3_bind_int64(s, 3, (int64_t)g->size);
         sqlite3_bind_int64(s, 4, (int64_t)g->crc);
+        sqlite3_bind_text(s, 5, etag, -1, SQLITE_STATIC);
         ok = sqlite3_step(s) == SQLITE_DONE;
         sqlite3_reset(s);
+        sqlite3_clear_bindings(s);
     }
     return ok ? PAIL_OK : pl_tx_fail(tx, err, "keeping a part");
 }
@@ -142,11 +153,12 @@ pail_code pl_apply_part(struct pl_tx *tx, struct pl_commit *c)
     }
     int64_t row = u.id << PL_PART_BITS | number;
     rc = find_part(tx, row, &old, &found, &op->error);
-    rc = rc ? rc : set_part(tx, row, &j->staged, &op->error);
+    const char *own = copy ? NULL : op->in.put.etag;
+    rc = rc ? rc : set_part(tx, row, &j->staged, own, &op->error);
     rc = rc ? rc : pl_tx_add_content(tx, &j->staged, &op->error);
     rc = rc || !found ? rc : pl_tx_unref_content(tx, old.content, &op->error);
     pl_etag_text(etag, j->staged.crc, j->staged.size);
-    op->out.etag = etag;
+    op->out.etag = own ? own : etag;
     return rc;
 }
 
@@ -156,7 +168,6 @@ pail_code pl_apply_part(struct pl_tx *tx, struct pl_commit *c)
 static pail_code check_part(struct pl_op *op, const struct pl_part *p, const struct pl_part *before,
                             const struct part *there)
 {
-    char etag[PL_ETAG_MAX];
     if (before && p->number <= before->number) {
         return pl_fail(&op->error, PAIL_E_BAD_ARGUMENT, "part %u stands behind part %u", p->number,
                        before->number);
@@ -164,8 +175,7 @@ static pail_code check_part(struct pl_op *op, const struct pl_part *p, const str
     if (!there) {
         return pl_fail(&op->error, PAIL_E_BAD_ARGUMENT, "part %u was never uploaded", p->number);
     }
-    pl_etag_text(etag, there->crc, there->size);
-    if (!p->etag || strcmp(p->etag, etag) != 0 || (p->size && p->size != there->size)) {
+    if (!p->etag || strcmp(p->etag, there->etag) != 0 || (p->size && p->size != there->size)) {
         return pl_fail(&op->error, PAIL_E_BAD_ARGUMENT,
                        "part %u is another one than was uploaded last", p->number);
     }
@@ -302,6 +312,7 @@ pail_code pl_apply_finish(struct pl_tx *tx, struct pl_commit *c)
     rc = rc ? rc : drop_upload(tx, u.bucket, op->key, u.id, &op->error);
     o.type = u.type;
     o.attrs = u.attrs;
+    o.etag = op->in.mp.etag;
     rc = rc ? rc : pl_tx_publish(tx, op, &o, &old);
     return rc ? rc : tell_attrs(tx, op, &o);
 }

@@ -35,7 +35,7 @@ static pail_code stage_inline(struct pl_job *j, struct pl_body *source)
 {
     struct pl_staged *g = &j->staged;
     size_t n = source ? (size_t)source->len : 0;
-    if (n && source->kind == PL_BODY_FILE) {
+    if (n && source->kind != PL_BODY_MEM) {
         g->owned = pl_alloc(n);
         if (!g->owned) {
             return pl_fail(&j->op->error, PAIL_E_NO_MEMORY, "no memory for %zu bytes", n);
@@ -185,7 +185,7 @@ bool pl_stage_blocks(const struct pl_op *op)
     switch ((int)op->kind) {
     case PL_OP_PUT:
         return source && source->len &&
-               (source->kind == PL_BODY_FILE || source->len > PL_INLINE_MAX);
+               (source->kind != PL_BODY_MEM || source->len > PL_INLINE_MAX);
     case PL_OP_MP_PART: return source && source->len;
     case PL_OP_MP_COPY_PART: return true;
     default: return false;

@@ -134,6 +134,7 @@ static void caps(struct pl_provider *p, struct pl_caps *out)
     out->part_best = 8 << 20;
     out->put_best = out->get_best = UINT64_MAX;
     out->concurrency = 1;
+    out->takes_pull = true;
 }
 
 static void explain(struct pl_provider *p, struct pl_buf *out)

@@ -102,8 +102,13 @@ static pail_code read_source(struct pl_op *op, char **data)
 }
 
 /* Makes `o` the object of its key if the conditions hold; takes the reference in every case. */
-static pail_code publish(struct memory *m, struct pl_op *op, struct pl_mem_object *o)
+static pail_code publish(struct memory *m, struct pl_op *op, struct pl_mem_object *o,
+                         const char *etag)
 {
+    if (o && etag && !pl_mem_object_etag(o, etag)) {
+        pl_mem_object_unref(o);
+        o = NULL;
+    }
     struct pl_mem_bucket *b;
     void *old = NULL;
     pail_code rc = o ? find_bucket(m, op, op->bucket, &b) : PAIL_E_NO_MEMORY;
@@ -126,15 +131,17 @@ static pail_code publish(struct memory *m, struct pl_op *op, struct pl_mem_objec
 
 static pail_code do_put(struct memory *m, struct pl_op *op)
 {
-    char *data;
     struct pl_mem_bucket *b;
+    char *data = op->provider_ctx;
     pail_code rc = find_bucket(m, op, op->bucket, &b);
-    rc = rc ? rc : read_source(op, &data);
+    if (rc) {
+        pl_free(data);
+        return rc;
+    }
     static const pail_attributes none;
-    return rc ? rc
-              : publish(m, op,
-                        pl_mem_object_new(data, op->in.put.source->len, op->attr ? op->attr : &none,
-                                          ++m->serial));
+    struct pl_mem_object *o =
+        pl_mem_object_new(data, op->in.put.source->len, op->attr ? op->attr : &none, ++m->serial);
+    return publish(m, op, o, op->in.put.etag);
 }
 
 static pail_code delete_one(struct memory *m, struct pl_op *op, const char *key,
@@ -204,7 +211,7 @@ static pail_code do_copy(struct memory *m, struct pl_op *op)
     struct pl_mem_object *o =
         data ? pl_mem_object_new(data, from->info.size, op->attr ? op->attr : &kept, ++m->serial)
              : NULL;
-    rc = publish(m, op, o);
+    rc = publish(m, op, o, from->etag_kept ? from->info.etag : NULL);
     pl_mem_object_unref(from);
     return rc;
 }
@@ -316,13 +323,6 @@ static pail_code do_list(struct memory *m, struct pl_op *op)
     return rc ? rc : fill_page(&b->objects, op, fill_object);
 }
 
-static pail_code do_uploads(struct memory *m, struct pl_op *op)
-{
-    struct pl_mem_bucket *b;
-    pail_code rc = find_bucket(m, op, op->bucket, &b);
-    return rc ? rc : fill_page(&b->uploads, op, fill_upload);
-}
-
 /* ---- multipart ---- */
 
 static char *upload_name(struct pl_op *op, const char *id)
@@ -344,6 +344,39 @@ static pail_code find_upload(struct memory *m, struct pl_op *op, const char *id,
     return rc ? rc : !name ? PAIL_E_NO_MEMORY : *out ? PAIL_OK : PAIL_E_UPLOAD_NOT_FOUND;
 }
 
+/* The parts of one upload behind a number. */
+static pail_code do_parts(struct memory *m, struct pl_op *op)
+{
+    struct pl_mem_upload *u;
+    pail_code rc = find_upload(m, op, op->in.list.upload_id, &u);
+    uint32_t max = op->in.list.max && op->in.list.max < 1000 ? op->in.list.max : 1000;
+    op->out.parts = rc ? NULL : pl_arena_alloc(&op->arena, max * sizeof *op->out.parts);
+    for (uint32_t i = op->in.list.after_part; op->out.parts && i < 10000; i++) {
+        const struct pl_mem_object *part = u->parts[i];
+        if (part && op->out.part_count == max) {
+            op->out.more_parts = true;
+            break;
+        }
+        if (part) {
+            op->out.parts[op->out.part_count++] =
+                (struct pl_part){.number = i + 1,
+                                 .etag = pl_arena_dup_c(&op->arena, part->info.etag),
+                                 .size = part->info.size};
+        }
+    }
+    return rc ? rc : op->arena.failed ? PAIL_E_NO_MEMORY : PAIL_OK;
+}
+
+static pail_code do_uploads(struct memory *m, struct pl_op *op)
+{
+    struct pl_mem_bucket *b;
+    if (op->in.list.upload_id) {
+        return do_parts(m, op);
+    }
+    pail_code rc = find_bucket(m, op, op->bucket, &b);
+    return rc ? rc : fill_page(&b->uploads, op, fill_upload);
+}
+
 static pail_code do_begin(struct memory *m, struct pl_op *op)
 {
     struct pl_mem_bucket *b;
@@ -362,20 +395,28 @@ static pail_code do_begin(struct memory *m, struct pl_op *op)
     return PAIL_OK;
 }
 
-static pail_code store_part(struct memory *m, struct pl_op *op, const char *id, uint32_t number,
-                            char *data, uint64_t size)
+struct new_part {
+    const char *upload_id, *etag;
+    uint32_t number;
+    char *data; /* taken over */
+    uint64_t size;
+};
+
+static pail_code store_part(struct memory *m, struct pl_op *op, const struct new_part *n)
 {
+    uint32_t number = n->number;
     struct pl_mem_upload *u;
-    pail_code rc = find_upload(m, op, id, &u);
+    pail_code rc = find_upload(m, op, n->upload_id, &u);
     if (rc == PAIL_OK && (number < 1 || number > 10000)) {
         rc = pl_fail(&op->error, PAIL_E_BAD_ARGUMENT, "part number %u is not 1 to 10000", number);
     }
     if (rc) {
-        pl_free(data);
+        pl_free(n->data);
         return rc;
     }
-    struct pl_mem_object *part = pl_mem_object_new(data, size, NULL, ++m->serial);
-    if (!part) {
+    struct pl_mem_object *part = pl_mem_object_new(n->data, n->size, NULL, ++m->serial);
+    if (!part || (n->etag && !pl_mem_object_etag(part, n->etag))) {
+        pl_mem_object_unref(part);
         return PAIL_E_NO_MEMORY;
     }
     pl_mem_object_unref(u->parts[number - 1]);
@@ -386,11 +427,9 @@ static pail_code store_part(struct memory *m, struct pl_op *op, const char *id, 
 
 static pail_code do_part(struct memory *m, struct pl_op *op)
 {
-    char *data;
-    pail_code rc = read_source(op, &data);
-    return rc ? rc
-              : store_part(m, op, op->in.put.upload_id, op->in.put.number, data,
-                           op->in.put.source->len);
+    return store_part(m, op,
+                      &(struct new_part){op->in.put.upload_id, op->in.put.etag, op->in.put.number,
+                                         op->provider_ctx, op->in.put.source->len});
 }
 
 static pail_code do_copy_part(struct memory *m, struct pl_op *op)
@@ -405,8 +444,8 @@ static pail_code do_copy_part(struct memory *m, struct pl_op *op)
         rc = PAIL_E_BAD_RANGE;
     } else {
         char *data = copy_bytes(from->data + offset, length);
-        rc = data ? store_part(m, op, op->in.copy.upload_id, op->in.copy.number, data, length)
-                  : PAIL_E_NO_MEMORY;
+        struct new_part part = {op->in.copy.upload_id, NULL, op->in.copy.number, data, length};
+        rc = data ? store_part(m, op, &part) : PAIL_E_NO_MEMORY;
     }
     pl_mem_object_unref(from);
     return rc;
@@ -432,7 +471,7 @@ static pail_code do_finish(struct memory *m, struct pl_op *op)
         return rc;
     }
     pail_attributes attr = pl_info_attributes(&u->attributes->info);
-    rc = publish(m, op, pl_mem_object_new(data, size, &attr, ++m->serial));
+    rc = publish(m, op, pl_mem_object_new(data, size, &attr, ++m->serial), op->in.mp.etag);
     if (rc == PAIL_OK) {
         drop_upload(m, op, op->in.mp.upload_id);
     }
@@ -531,9 +570,16 @@ static enum pl_submit submit(struct pl_provider *p, struct pl_op *op)
     struct memory *m = of(p);
     pail_code rc = PAIL_E_FORKED;
     if (m->forks == pl_fork_count()) {
-        pthread_mutex_lock(&m->lock);
-        rc = run(m, op);
-        pthread_mutex_unlock(&m->lock);
+        /* The bytes come in before the lock is taken: a slow source holds up nobody else. */
+        bool has_source = op->kind == PL_OP_PUT || op->kind == PL_OP_MP_PART;
+        char *data = NULL;
+        rc = has_source ? read_source(op, &data) : PAIL_OK;
+        op->provider_ctx = data;
+        if (rc == PAIL_OK) {
+            pthread_mutex_lock(&m->lock);
+            rc = run(m, op);
+            pthread_mutex_unlock(&m->lock);
+        }
     }
     pl_op_complete(op, rc);
     return PL_COMPLETED;
@@ -565,6 +611,7 @@ static void caps(struct pl_provider *p, struct pl_caps *out)
     out->part_best = 1 << 20;
     out->put_best = out->get_best = UINT64_MAX;
     out->concurrency = 1;
+    out->takes_pull = out->keeps_etag = out->lists_parts = true;
 }
 
 static pail_code check_bucket(struct pl_provider *p, const char *name, struct pail_error **err)

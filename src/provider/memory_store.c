@@ -50,6 +50,13 @@ struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_at
     return o;
 }
 
+bool pl_mem_object_etag(struct pl_mem_object *o, const char *etag)
+{
+    o->info.etag = pl_arena_dup_c(&o->arena, etag);
+    o->etag_kept = true;
+    return !o->arena.failed;
+}
+
 struct pl_mem_object *pl_mem_object_ref(struct pl_mem_object *o)
 {
     atomic_fetch_add(&o->refs, 1);

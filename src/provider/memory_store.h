@@ -12,6 +12,7 @@ struct pl_mem_object {
     char *data;
     pail_info info; /* strings in the arena; key is the map's */
     struct pl_arena arena;
+    bool etag_kept; /* the writer's, not a serial number */
 };
 
 struct pl_mem_upload {
@@ -32,6 +33,8 @@ struct pl_mem_bucket {
  */
 struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_attributes *attr,
                                         uint64_t serial);
+/* Gives it the writer's ETag, before anybody else sees it. False: out of memory. */
+bool pl_mem_object_etag(struct pl_mem_object *o, const char *etag);
 struct pl_mem_object *pl_mem_object_ref(struct pl_mem_object *o);
 void pl_mem_object_unref(struct pl_mem_object *o); /* NULL is fine */
 

@@ -92,7 +92,9 @@ struct pl_op {
             struct pl_body *source;
             const char *upload_id; /* mp_part */
             uint32_t number;
-        } put; /* put, mp_part */
+            const char *etag; /* NULL: the store's own; else kept as it stands when the source has
+                                 ended. Only where caps.keeps_etag. */
+        } put;                /* put, mp_part */
         struct {
             const struct pl_name *names;
             size_t count;
@@ -110,13 +112,16 @@ struct pl_op {
                 *token;   /* each may be NULL; a token excludes start_after */
             uint32_t max; /* entries; 0: the service's most */
             bool versions;
-        } list; /* list, mp_list, bucket_list */
+            const char *upload_id; /* mp_list, caps.lists_parts: the parts of this upload of key */
+            uint32_t after_part;   /* ... behind this number */
+        } list;                    /* list, mp_list, bucket_list */
         struct {
             const char *upload_id;
             const struct pl_part *parts; /* finish: in order of number */
             size_t count;
-            uint64_t size; /* finish: of the whole object */
-        } mp;              /* mp_finish, mp_abort */
+            uint64_t size;    /* finish: of the whole object; 0: not known */
+            const char *etag; /* finish: as in put */
+        } mp;                 /* mp_finish, mp_abort */
         struct {
             const pail_kv *tags;
             size_t count;
@@ -141,6 +146,9 @@ struct pl_op {
         const char *etag;      /* mp_part, mp_copy_part */
         pail_info *items;      /* list, mp_list, bucket_list */
         size_t item_count;
+        struct pl_part *parts; /* mp_list of one upload */
+        size_t part_count;
+        bool more_parts;
         const char *next_token;     /* NULL: the last page */
         struct pail_error **errors; /* delete_many: one per name, NULL where deleted; NULL: all
                                        were; owned by the op */

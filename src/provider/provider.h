@@ -14,6 +14,9 @@ struct pl_caps {
     uint64_t put_best;    /* objects up to here go in one put; UINT64_MAX: all */
     uint64_t get_best;    /* ranges up to here come in one get; UINT64_MAX: all */
     uint32_t concurrency; /* requests of one transfer at once */
+    bool takes_pull;      /* put and mp_part take a PL_BODY_PULL, on the submitting thread */
+    bool keeps_etag;      /* in.put.etag and in.mp.etag */
+    bool lists_parts;     /* mp_list with an upload_id */
     bool parts_equal;     /* all parts but the last must have one size */
 };
 

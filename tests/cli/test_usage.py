@@ -6,7 +6,7 @@ import unittest
 
 from cli import BIN, ROOT, CliTest
 
-COMMANDS = ("mb rb ls cp mv rm cat stat du presign uploads doctor conform fsck backup config version "
+COMMANDS = ("mb rb ls cp mv rm cat stat du presign serve uploads doctor conform fsck backup config version "
             "help").split()
 
 

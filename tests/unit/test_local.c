@@ -328,9 +328,9 @@ static void test_local__a_newer_format_is_refused(void)
     struct store s;
     struct pail_error *e = NULL;
     store_folder(&s);
-    write_file(s.home, "format", "pail local store\nformat 2\nid x\nmore: things\n");
+    write_file(s.home, "format", "pail local store\nformat 9\nid x\nmore: things\n");
     CHECK_INT(store_open_err(&s, NULL, &e), PAIL_E_UNSUPPORTED);
-    CHECK(strstr(pail_error_message(e), "format 2") && strstr(pail_error_hint(e), "newer Pail"));
+    CHECK(strstr(pail_error_message(e), "format 9") && strstr(pail_error_hint(e), "newer Pail"));
     pail_error_free(e);
     e = NULL;
     write_file(s.home, "format", "something else\n");

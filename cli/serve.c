@@ -1,0 +1,350 @@
+/* pail serve: an S3 server in front of any store. */
+#include "fail.h"
+#include "json.h"
+#include "mem.h"
+#include "out.h"
+#include "serve.h"
+#include "target.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { STOP_MS = 30000, KEYS_MAX = 64, LIST_MAX = 64, TEXT_MAX = 1 << 20, PORT = 9000 };
+
+static struct {
+    const char *addr, *key, *credentials, *buckets, *public_read, *domain, *tls_cert, *tls_key,
+        *log;
+    bool read_only;
+} opt;
+
+/* ---- the access log ---- */
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Control bytes, quotes and backslashes as JSON writes them; a log line stays a line. */
+static void quote(FILE *f, const char *s)
+{
+    fputc('"', f);
+    for (; s != NULL && *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') {
+            fprintf(f, "\\%c", c);
+        } else if (c < 0x20 || c == 0x7f) {
+            fprintf(f, "\\u%04x", c);
+        } else {
+            fputc(c, f);
+        }
+    }
+    fputc('"', f);
+}
+
+static void log_json(const pail_access *a, const char *when)
+{
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"remote", a->remote},         {"request_id", a->request_id},
+                 {"operation", a->operation},   {"method", a->method},
+                 {"bucket", a->bucket},         {"key", a->key},
+                 {"access_key", a->access_key}, {"error", a->error}};
+    fprintf(stderr, "{\"time\":\"%s\"", when);
+    for (size_t i = 0; i < CLI_COUNT(texts); i++) {
+        if (texts[i].value != NULL) {
+            fprintf(stderr, ",\"%s\":", texts[i].name);
+            quote(stderr, texts[i].value);
+        }
+    }
+    fprintf(stderr,
+            ",\"status\":%d,\"received\":%llu,\"sent\":%llu,\"took_us\":%lld,\"complete\":%s}\n",
+            a->status, (unsigned long long)a->received_bytes, (unsigned long long)a->sent_bytes,
+            (long long)a->took_us, a->complete ? "true" : "false");
+}
+
+static void log_text(const pail_access *a, const char *when)
+{
+    fprintf(stderr, "%s %s %s %d %s %s ", when, a->remote,
+            a->access_key != NULL ? a->access_key : "-", a->status, a->operation,
+            a->error != NULL ? a->error : "-");
+    quote(stderr, a->bucket);
+    fputc('/', stderr);
+    quote(stderr, a->key);
+    fprintf(stderr, " in=%llu out=%llu us=%lld%s\n", (unsigned long long)a->received_bytes,
+            (unsigned long long)a->sent_bytes, (long long)a->took_us, a->complete ? "" : " cut");
+}
+
+static void log_access(const pail_access *a, void *ctx)
+{
+    char when[32] = "";
+    time_t at = (time_t)(a->at_ms / 1000);
+    struct tm tm;
+    (void)ctx;
+    if (gmtime_r(&at, &tm) != NULL) {
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    }
+    pthread_mutex_lock(&log_lock);
+    if (strcmp(opt.log, "json") == 0) {
+        log_json(a, when);
+    } else {
+        log_text(a, when);
+    }
+    pthread_mutex_unlock(&log_lock);
+}
+
+/* ---- options ---- */
+
+/* "a,b,c" in place. */
+static size_t split_list(char *text, const char **list)
+{
+    size_t n = 0;
+    char *save = NULL;
+    for (char *one = text != NULL ? strtok_r(text, ",", &save) : NULL; one != NULL && n < LIST_MAX;
+         one = strtok_r(NULL, ",", &save)) {
+        list[n++] = one;
+    }
+    return n;
+}
+
+static char *read_text(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = f != NULL ? calloc(1, TEXT_MAX + 1) : NULL;
+    if (text != NULL && fread(text, 1, TEXT_MAX, f) == 0) {
+        free(text);
+        text = NULL;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return text;
+}
+
+struct keys {
+    pail_server_key keys[KEYS_MAX];
+    const char *buckets[KEYS_MAX][LIST_MAX];
+    size_t count;
+};
+
+/* "ID:SECRET" in place. */
+static bool add_pair(struct keys *k, char *text)
+{
+    char *colon = strchr(text, ':');
+    if (colon == NULL || colon == text || colon[1] == '\0' || k->count == KEYS_MAX) {
+        return false;
+    }
+    *colon = '\0';
+    k->keys[k->count++] = (pail_server_key){.id = text, .secret = colon + 1};
+    return true;
+}
+
+/* A line "ID SECRET [read-only] [buckets=a,b]"; '#' begins a comment. */
+static bool add_line(struct keys *k, char *line)
+{
+    char *save = NULL;
+    char *id = strtok_r(line, " \t\r", &save), *secret = strtok_r(NULL, " \t\r", &save);
+    if (id == NULL || *id == '#') {
+        return true;
+    }
+    if (secret == NULL || k->count == KEYS_MAX) {
+        return false;
+    }
+    pail_server_key *key = &k->keys[k->count];
+    *key = (pail_server_key){.id = id, .secret = secret};
+    for (char *word = strtok_r(NULL, " \t\r", &save); word != NULL;
+         word = strtok_r(NULL, " \t\r", &save)) {
+        if (strcmp(word, "read-only") == 0) {
+            key->read_only = true;
+        } else if (strncmp(word, "buckets=", 8) == 0) {
+            key->bucket_count = split_list(word + 8, k->buckets[k->count]);
+            key->buckets = k->buckets[k->count];
+        } else {
+            return false;
+        }
+    }
+    k->count++;
+    return true;
+}
+
+static int read_keys(struct keys *k, char *pair, char *file)
+{
+    if (pair != NULL && !add_pair(k, pair)) {
+        return fail_usage("--key: write ID:SECRET");
+    }
+    char *save = NULL;
+    unsigned number = 0;
+    for (char *line = file != NULL ? strtok_r(file, "\n", &save) : NULL; line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        number++;
+        if (!add_line(k, line)) {
+            return fail_usage(
+                "--credentials: entry %u is not `ID SECRET [read-only] [buckets=A,B]`", number);
+        }
+    }
+    return opt.credentials != NULL && k->count == 0
+               ? fail_usage("--credentials: %s has no key", opt.credentials)
+               : 0;
+}
+
+/* "127.0.0.1:9000", "[::1]:9000", ":9000", "9000". */
+static bool split_addr(char *text, pail_server_opts *o)
+{
+    char *colon = strrchr(text, ':');
+    char *port = colon != NULL ? colon + 1 : text, *end = NULL;
+    unsigned long n = strtoul(port, &end, 10);
+    if (*port < '0' || *port > '9' || *end != '\0' || n > UINT16_MAX) {
+        return false;
+    }
+    o->port = (uint16_t)n;
+    if (colon != NULL && colon > text) {
+        *colon = '\0';
+        o->address = text;
+        if (*text == '[' && colon[-1] == ']') {
+            colon[-1] = '\0';
+            o->address = text + 1;
+        }
+    }
+    return true;
+}
+
+/* ---- running ---- */
+
+static void greet(const pail_server *server, bool own_key, const char *url)
+{
+    const char *address = pail_server_address(server);
+    if (app.json) {
+        json_begin("serving");
+        json_text("address", address);
+        json_end();
+        out_flush();
+        return;
+    }
+    out_printf("serving %s at %s (Ctrl-C ends it)\n", url, address);
+    if (own_key && isatty(STDERR_FILENO)) { /* never into a log */
+        fprintf(stderr,
+                "key of this store, made by Pail:\n  export AWS_ACCESS_KEY_ID=%s\n"
+                "  export AWS_SECRET_ACCESS_KEY=%s\n",
+                pail_server_key_id(server), pail_server_key_secret(server));
+    }
+    out_printf("use it: AWS_ENDPOINT_URL=%s, region us-east-1, addressing by path\n", address);
+    out_flush();
+}
+
+void serve_wait(int64_t ms)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t end = now.tv_sec * 1000 + now.tv_nsec / 1000000 + ms;
+    while (!app.interrupted) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        int64_t left = end - (now.tv_sec * 1000 + now.tv_nsec / 1000000);
+        if (ms >= 0 && left <= 0) {
+            return;
+        }
+        (void)poll(NULL, 0, ms < 0 || left > 500 ? 500 : (int)left);
+    }
+}
+
+static int serve(struct target *target, pail_server_opts *o)
+{
+    pail_server *server = NULL;
+    pail_error *err = NULL;
+    int status = 0;
+    if (pail_server_start(target->client, o, &server, &err) != PAIL_OK) {
+        status = fail_error(target->text, err);
+    } else {
+        greet(server, o->key_count == 0, target->text);
+        serve_wait(-1);
+        app.interrupted = 0; /* that is how it ends: no failure */
+        pail_server_stop(server, STOP_MS);
+    }
+    pail_error_free(err);
+    return status;
+}
+
+static char *copy(const char *text)
+{
+    return text != NULL ? mem_text(text) : NULL;
+}
+
+static int run(int argc, char **argv)
+{
+    static struct keys keys;
+    const char *buckets[LIST_MAX], *public_read[LIST_MAX];
+    pail_server_opts o = {.size = sizeof o, .port = PORT, .domain = opt.domain};
+    opt.log = opt.log == NULL ? "text" : opt.log;
+    char *addr = copy(opt.addr), *pair = copy(opt.key), *only = copy(opt.buckets),
+         *open = copy(opt.public_read);
+    char *file = opt.credentials != NULL ? read_text(opt.credentials) : NULL;
+    char *cert = opt.tls_cert != NULL ? read_text(opt.tls_cert) : NULL;
+    char *tls_key = opt.tls_key != NULL ? read_text(opt.tls_key) : NULL;
+    int status = 0;
+    if ((opt.credentials && !file) || (opt.tls_cert && !cert) || (opt.tls_key && !tls_key)) {
+        status = fail_usage("cannot read %s", opt.credentials && !file ? opt.credentials
+                                              : opt.tls_cert && !cert  ? opt.tls_cert
+                                                                       : opt.tls_key);
+    } else if (addr != NULL && !split_addr(addr, &o)) {
+        status = fail_usage("--addr: \"%s\" is not ADDRESS:PORT", opt.addr);
+    } else if (strcmp(opt.log, "text") != 0 && strcmp(opt.log, "json") != 0 &&
+               strcmp(opt.log, "off") != 0) {
+        status = fail_usage("--access-log: \"%s\" is not text, json or off", opt.log);
+    } else {
+        status = read_keys(&keys, pair, file);
+    }
+    o.keys = keys.keys;
+    o.key_count = keys.count;
+    o.read_only = opt.read_only;
+    o.bucket_count = split_list(only, buckets);
+    o.buckets = only != NULL ? buckets : NULL;
+    o.public_read_count = split_list(open, public_read);
+    o.public_read = open != NULL ? public_read : NULL;
+    o.tls_cert = cert;
+    o.tls_key = tls_key;
+    o.access = strcmp(opt.log, "off") == 0 ? NULL : log_access;
+    struct target target = {0};
+    if (status == 0) {
+        status = target_need_account(argc > 0 ? argv[0] : "local:", &target);
+        status = status != 0 ? status : serve(&target, &o);
+        target_dispose(&target);
+    }
+    free(file);
+    free(cert);
+    free(tls_key);
+    mem_free(addr);
+    mem_free(pair);
+    mem_free(only);
+    mem_free(open);
+    return status;
+}
+
+static const struct opt opts[] = {
+    {"addr", 0, OPT_TEXT, &opt.addr, "ADDRESS:PORT",
+     "where to listen (127.0.0.1:9000; port 0: any)", NULL},
+    {"key", 0, OPT_TEXT, &opt.key, "ID:SECRET", "the key that clients use", NULL},
+    {"credentials", 0, OPT_TEXT, &opt.credentials, "FILE",
+     "keys: lines `ID SECRET [read-only] [buckets=A,B]`", NULL},
+    {"read-only", 0, OPT_FLAG, &opt.read_only, NULL, "nobody may write", NULL},
+    {"bucket", 0, OPT_TEXT, &opt.buckets, "NAME,...", "serve only these buckets", NULL},
+    {"public-read", 0, OPT_TEXT, &opt.public_read, "NAME,...",
+     "buckets that anybody may read and list", NULL},
+    {"domain", 0, OPT_TEXT, &opt.domain, "NAME", "buckets also as BUCKET.NAME in the Host", NULL},
+    {"tls-cert", 0, OPT_TEXT, &opt.tls_cert, "FILE", "serve HTTPS with this certificate", NULL},
+    {"tls-key", 0, OPT_TEXT, &opt.tls_key, "FILE", "... and its key", NULL},
+    {"access-log", 0, OPT_TEXT, &opt.log, "text|json|off", "one line a request on stderr (text)",
+     NULL},
+};
+const struct command cmd_serve = {
+    .name = "serve",
+    .usage = "[--addr ADDRESS:PORT] [--key ID:SECRET] [URL]",
+    .summary = "serve a store as S3",
+    .details = "URL is that of a store: local: (the default), s3:, file:///dir, memory:\n"
+               "Without --key or --credentials the store's own key is used; it is shown on a\n"
+               "terminal only. Ends cleanly on SIGINT and SIGTERM.",
+    .opts = opts,
+    .opt_count = CLI_COUNT(opts),
+    .min_args = 0,
+    .max_args = 1,
+    .run = run,
+};

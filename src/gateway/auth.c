@@ -1,0 +1,240 @@
+/* Who asks, and whether they may: the one place where it is decided. */
+#include "gateway/gateway.h"
+
+#include "base/sys.h"
+#include "codec/url.h"
+
+enum { SKEW_MS = 15 * 60 * 1000 };
+
+static bool refuse(struct pl_gw_call *c, const char *code, const char *message)
+{
+    atomic_fetch_add(&c->g->counts[PL_GW_REFUSED], 1);
+    pl_gw_fail(c, code, message);
+    return false;
+}
+
+bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write)
+{
+    const struct pl_gateway *g = c->g;
+    bool served = !g->only;
+    for (size_t i = 0; bucket && i < g->only_count; i++) {
+        served = served || strcmp(g->only[i], bucket) == 0;
+    }
+    if (!c->who || (bucket && !served) || (write && (g->read_only || c->who->read_only))) {
+        return false;
+    }
+    bool mine = !bucket || !c->who->buckets;
+    for (size_t i = 0; !mine && i < c->who->bucket_count; i++) {
+        mine = strcmp(c->who->buckets[i], bucket) == 0;
+    }
+    return mine;
+}
+
+/* What anybody may do: read objects of the buckets that were opened for that, and list them. */
+static bool public_may(const struct pl_gw_call *c)
+{
+    if (c->route->writes || !c->bucket) {
+        return false;
+    }
+    for (size_t i = 0; i < c->g->public_count; i++) {
+        if (strcmp(c->g->public_read[i], c->bucket) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the signature ---- */
+
+/* Copies the key's rights into the call and derives its signing key; the secret stays where it is.
+ */
+static int find_key(struct pl_gw_call *c, struct pl_hmac *h)
+{
+    int found = 0;
+    pthread_rwlock_rdlock(&c->g->keys_lock);
+    for (struct pl_gw_key *k = c->g->keys; k && !found; k = k->next) {
+        if (!pl_str_is(c->claim.access_key, k->id)) {
+            continue;
+        }
+        struct pl_gw_key *copy = pl_arena_alloc(c->arena, sizeof *copy);
+        char **buckets = pl_arena_alloc(c->arena, (k->bucket_count + 1) * sizeof *buckets);
+        for (size_t i = 0; buckets && i < k->bucket_count; i++) {
+            buckets[i] = pl_arena_dup_c(c->arena, k->buckets[i]);
+        }
+        found =
+            copy && buckets && pl_sigv4_claim_key(&c->claim, h, pl_str_c(k->secret), c->signing_key)
+                ? 1
+                : -1;
+        if (found == 1) {
+            *copy = (struct pl_gw_key){.id = pl_arena_dup_c(c->arena, k->id),
+                                       .buckets = k->buckets ? buckets : NULL,
+                                       .bucket_count = k->bucket_count,
+                                       .read_only = k->read_only};
+            c->who = copy;
+        }
+    }
+    pthread_rwlock_unlock(&c->g->keys_lock);
+    return found;
+}
+
+/* SPEC S3 "Authenticating requests": all x-amz-* headers of a request must be signed. In a
+ * presigned request the hash of the payload need not be. */
+static bool all_signed(const struct pl_gw_call *c)
+{
+    for (size_t i = 0; i < c->http->header_count; i++) {
+        struct pl_str name = c->http->headers[i].name;
+        bool amz = name.len > 6 && pl_str_ieq(pl_str_n(name.ptr, 6), PL_STR("x-amz-"));
+        bool hash = pl_str_ieq(name, PL_STR("x-amz-content-sha256")) && c->claim.in_query;
+        if (amz && !hash && !pl_sigv4_is_signed(&c->claim, name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool verify(struct pl_gw_call *c, struct pl_hmac *h)
+{
+    int found = find_key(c, h);
+    if (found == 0) {
+        return refuse(c, "InvalidAccessKeyId", NULL);
+    }
+    struct pl_sigv4_request r = {.method = c->http->method,
+                                 .target = c->http->target,
+                                 .headers = c->http->headers,
+                                 .header_count = c->http->header_count,
+                                 .payload_hash = c->payload_hash};
+    enum pl_sigv4_verdict v =
+        found < 0 ? PL_SIGV4_FAILED : pl_sigv4_verify(&c->claim, h, c->signing_key, &r);
+    if (v == PL_SIGV4_FAILED) {
+        c->who = NULL;
+        pl_gw_fail(c, "SlowDown", NULL);
+        return false;
+    }
+    if (v == PL_SIGV4_BAD) {
+        c->who = NULL;
+        return refuse(c, "SignatureDoesNotMatch", NULL);
+    }
+    if (!all_signed(c)) {
+        c->who = NULL;
+        return refuse(c, "AccessDenied", "an x-amz- header of the request is not signed");
+    }
+    c->access_key = c->who->id;
+    return true;
+}
+
+/* ---- when and what ---- */
+
+static bool in_time(struct pl_gw_call *c)
+{
+    int64_t now = pl_sys.wall_ms(), at = c->claim.time_ms;
+    if (c->claim.in_query) {
+        if (now > at + (int64_t)c->claim.expires_s * 1000) {
+            return refuse(c, "AccessDenied", "Request has expired");
+        }
+        return now >= at - SKEW_MS || refuse(c, "AccessDenied", "Request is not valid yet");
+    }
+    return (now <= at + SKEW_MS && now >= at - SKEW_MS) || refuse(c, "RequestTimeTooSkewed", NULL);
+}
+
+static bool is_hash(struct pl_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        bool digit = (s.ptr[i] >= '0' && s.ptr[i] <= '9') || (s.ptr[i] >= 'a' && s.ptr[i] <= 'f');
+        if (!digit) {
+            return false;
+        }
+    }
+    return s.len == PL_SHA256_HEX - 1;
+}
+
+/* SPEC S3 "Authenticating requests": x-amz-content-sha256 is a hash or one of five words. */
+static bool take_payload(struct pl_gw_call *c)
+{
+    struct pl_str said = pl_str_trim(pl_http_call_header(c->http, "x-amz-content-sha256"));
+    if (c->claim.in_query && !pl_sigv4_is_signed(&c->claim, PL_STR("x-amz-content-sha256"))) {
+        said = PL_SIGV4_UNSIGNED;
+    }
+    c->payload_hash = said;
+    if (pl_str_eq(said, PL_SIGV4_UNSIGNED)) {
+        c->payload = PL_GW_PLAIN;
+    } else if (pl_str_eq(said, PL_SIGV4_UNSIGNED_TRAILER)) {
+        c->payload = PL_GW_UNSIGNED_TRAILER;
+    } else if (pl_str_eq(said, PL_SIGV4_CHUNKED)) {
+        c->payload = PL_GW_CHUNKED;
+    } else if (pl_str_eq(said, PL_SIGV4_CHUNKED_TRAILER)) {
+        c->payload = PL_GW_CHUNKED_TRAILER;
+    } else if (is_hash(said)) {
+        c->payload = PL_GW_HASHED;
+    } else {
+        pl_gw_fail(c, said.len ? "InvalidArgument" : "InvalidRequest",
+                   "x-amz-content-sha256 must be a SHA-256 in lower-case hexadecimal digits, "
+                   "UNSIGNED-PAYLOAD or one of the STREAMING- words");
+        return false;
+    }
+    return true;
+}
+
+static bool claim_of_query(struct pl_gw_call *c)
+{
+    const char *algorithm = pl_gw_param(c, "X-Amz-Algorithm");
+    if (!algorithm || strcmp(algorithm, "AWS4-HMAC-SHA256") != 0) {
+        pl_gw_fail(c, "InvalidArgument", "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
+        return false;
+    }
+    const char *wrong = pl_sigv4_claim_query(
+        &c->claim, pl_str_c(pl_gw_param(c, "X-Amz-Credential")),
+        pl_str_c(pl_gw_param(c, "X-Amz-Date")), pl_str_c(pl_gw_param(c, "X-Amz-Expires")),
+        pl_str_c(pl_gw_param(c, "X-Amz-SignedHeaders")),
+        pl_str_c(pl_gw_param(c, "X-Amz-Signature")));
+    return !wrong || refuse(c, "AccessDenied", wrong);
+}
+
+static bool claim_of_header(struct pl_gw_call *c, struct pl_str authorization)
+{
+    struct pl_str date = pl_http_call_header(c->http, "x-amz-date");
+    int64_t ms;
+    if (!date.ptr && pl_date_http_parse(pl_http_call_header(c->http, "date"), &ms)) {
+        char *text = pl_arena_alloc(c->arena, PL_DATE_BASIC_SIZE);
+        date = pl_str_c(text ? pl_date_basic(ms, text) : NULL);
+    }
+    const char *wrong =
+        pl_sigv4_claim_header(&c->claim, pl_str_trim(authorization), pl_str_trim(date));
+    return !wrong || refuse(c, "AccessDenied", wrong);
+}
+
+static bool authenticate(struct pl_gw_call *c)
+{
+    struct pl_hmac h = {0};
+    struct pl_str authorization = pl_http_call_header(c->http, "authorization");
+    bool by_query = pl_gw_param(c, "X-Amz-Signature") || pl_gw_param(c, "X-Amz-Algorithm");
+    if (authorization.ptr && by_query) {
+        pl_gw_fail(c, "InvalidArgument", "Only one auth mechanism allowed");
+        return false;
+    }
+    if (!(by_query ? claim_of_query(c) : claim_of_header(c, authorization)) || !take_payload(c) ||
+        !in_time(c)) {
+        return false;
+    }
+    if (pl_hmac_init(&h, NULL)) {
+        pl_gw_fail(c, "SlowDown", NULL);
+        return false;
+    }
+    bool ok = verify(c, &h);
+    pl_hmac_dispose(&h);
+    return ok;
+}
+
+bool pl_gw_admit(struct pl_gw_call *c)
+{
+    bool signs = pl_http_call_header(c->http, "authorization").ptr ||
+                 pl_gw_param(c, "X-Amz-Signature") || pl_gw_param(c, "X-Amz-Algorithm") ||
+                 pl_gw_param(c, "X-Amz-Credential");
+    if (!signs) {
+        return public_may(c) || refuse(c, "AccessDenied", NULL);
+    }
+    if (!authenticate(c)) {
+        return false;
+    }
+    return pl_gw_may(c, c->bucket, c->route->writes) ||
+           refuse(c, "AccessDenied", "The access key has no right to do that");
+}

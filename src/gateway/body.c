@@ -1,0 +1,279 @@
+/* The body of a request: its framing taken off, its checksums held against what was said. */
+#include "gateway/gateway.h"
+
+#include "codec/hex.h"
+
+enum { XML_MAX = 2 << 20 };
+
+static bool bad(struct pl_gw_call *c, const char *code, const char *message)
+{
+    if (c->body.ring) {
+        pl_gw_ring_end(c->body.ring, false);
+    }
+    if (!c->error) {
+        pl_gw_fail(c, code, message);
+    }
+    return false;
+}
+
+/* ---- what is announced ---- */
+
+static bool take_length(struct pl_gw_call *c)
+{
+    struct pl_str length = pl_http_call_header(c->http, "content-length"),
+                  decoded = pl_http_call_header(c->http, "x-amz-decoded-content-length");
+    bool chunks = pl_http_call_header(c->http, "transfer-encoding").ptr != NULL;
+    struct pl_gw_body *b = &c->body;
+    b->length = UINT64_MAX;
+    if (b->is_chunked) {
+        return (decoded.ptr && pl_str_u64(pl_str_trim(decoded), &b->length)) ||
+               bad(c, "MissingContentLength", "x-amz-decoded-content-length is needed");
+    }
+    if (length.ptr) {
+        return pl_str_u64(pl_str_trim(length), &b->length) ||
+               bad(c, "InvalidArgument", "Content-Length is no number");
+    }
+    if (!chunks) {
+        b->length = 0;
+        bool needs = c->route->body == PL_GW_BYTES;
+        return !needs || bad(c, "MissingContentLength", NULL);
+    }
+    return true;
+}
+
+static bool take_md5(struct pl_gw_call *c)
+{
+    struct pl_buf out = PL_BUF_MAX(64);
+    struct pl_str said = pl_http_call_header(c->http, "content-md5");
+    if (!said.ptr) {
+        return true;
+    }
+    c->body.want_md5 = pl_str_trim(said);
+    bool ok = pl_base64_decode(&out, c->body.want_md5) && out.len == 16;
+    pl_buf_dispose(&out);
+    return ok || bad(c, "InvalidDigest", NULL);
+}
+
+/* x-amz-checksum-NAME, or x-amz-trailer naming one; x-amz-sdk-checksum-algorithm says it too. */
+static bool take_checksum(struct pl_gw_call *c)
+{
+    struct pl_gw_body *b = &c->body;
+    struct pl_str prefix = PL_STR("x-amz-checksum-");
+    struct pl_str trailer = pl_str_trim(pl_http_call_header(c->http, "x-amz-trailer"));
+    for (size_t i = 0; i < c->http->header_count; i++) {
+        struct pl_str name = c->http->headers[i].name;
+        if (name.len <= prefix.len || !pl_str_ieq(pl_str_n(name.ptr, prefix.len), prefix)) {
+            continue;
+        }
+        enum pl_sum kind = pl_sum_by_name(pl_str_n(name.ptr + prefix.len, name.len - prefix.len));
+        if (kind == PL_SUM_NONE || kind == PL_SUM_MD5) {
+            continue; /* x-amz-checksum-mode, -type and -algorithm among them */
+        }
+        if (b->sum_kind != PL_SUM_NONE) {
+            return bad(c, "InvalidRequest", "there is more than one checksum");
+        }
+        struct pl_buf out = PL_BUF_MAX(64);
+        b->sum_kind = kind;
+        b->want_sum = pl_str_trim(c->http->headers[i].value);
+        bool ok = pl_base64_decode(&out, b->want_sum) && out.len == pl_sum_size(kind);
+        pl_buf_dispose(&out);
+        if (!ok) {
+            return bad(c, "InvalidRequest", "the checksum is not well-formed");
+        }
+    }
+    if (trailer.len > prefix.len && pl_str_ieq(pl_str_n(trailer.ptr, prefix.len), prefix)) {
+        b->trailer = trailer;
+        b->sum_kind = pl_sum_by_name(pl_str_n(trailer.ptr + prefix.len, trailer.len - prefix.len));
+    }
+    return true;
+}
+
+static bool begin_chunks(struct pl_gw_call *c);
+
+bool pl_gw_body_begin(struct pl_gw_call *c)
+{
+    struct pl_gw_body *b = &c->body;
+    b->is_chunked = c->payload >= PL_GW_CHUNKED;
+    b->small = PL_BUF_MAX(64 << 20);
+    b->wanted = c->route->body != PL_GW_NO_BODY;
+    if (!take_length(c) || !take_md5(c) || !take_checksum(c)) {
+        return false;
+    }
+    if (c->route->body == PL_GW_XML && b->length != UINT64_MAX && b->length > XML_MAX) {
+        return bad(c, "MaxMessageLengthExceeded", NULL);
+    }
+    if (c->payload == PL_GW_HASHED) {
+        b->hashes = pl_digest_init(&b->hash, PL_SUM_SHA256, NULL) == PAIL_OK;
+    }
+    bool wants_md5 = b->want_md5.ptr || c->route->body == PL_GW_BYTES;
+    b->has_md5 = wants_md5 && pl_digest_init(&b->md5, PL_SUM_MD5, NULL) == PAIL_OK;
+    b->has_sum =
+        b->sum_kind != PL_SUM_NONE && pl_digest_init(&b->sum, b->sum_kind, NULL) == PAIL_OK;
+    if ((c->payload == PL_GW_HASHED && !b->hashes) || (b->want_md5.ptr && !b->has_md5) ||
+        (b->sum_kind != PL_SUM_NONE && !b->has_sum)) {
+        return bad(c, "NotImplemented", "a checksum of the request cannot be computed here");
+    }
+    return !b->is_chunked || begin_chunks(c);
+}
+
+/* ---- the bytes ---- */
+
+static pail_code take_bytes(void *ctx, const void *data, size_t n)
+{
+    struct pl_gw_call *c = ctx;
+    struct pl_gw_body *b = &c->body;
+    b->seen += n;
+    if (b->length != UINT64_MAX && b->seen > b->length) {
+        bad(c, "IncompleteBody", "the body is longer than was announced");
+        return PAIL_E_TOO_LARGE;
+    }
+    if (b->has_md5) {
+        pl_digest_update(&b->md5, data, n);
+    }
+    if (b->has_sum) {
+        pl_digest_update(&b->sum, data, n);
+    }
+    if (b->ring) {
+        if (!pl_gw_ring_put(b->ring, data, n)) {
+            b->dropped = true; /* the store has said no; the end will tell why */
+        }
+        return PAIL_OK;
+    }
+    if (c->route->body == PL_GW_XML && b->seen > XML_MAX) {
+        bad(c, "MaxMessageLengthExceeded", NULL);
+        return PAIL_E_TOO_LARGE;
+    }
+    pl_buf_add(&b->small, data, n);
+    if (pl_buf_rc(&b->small)) {
+        bad(c, pl_buf_rc(&b->small) == PAIL_E_NO_MEMORY ? "SlowDown" : "EntityTooLarge", NULL);
+        return PAIL_E_NO_MEMORY;
+    }
+    return PAIL_OK;
+}
+
+static bool begin_chunks(struct pl_gw_call *c)
+{
+    enum pl_aws_chunked_kind kind = c->payload == PL_GW_CHUNKED ? PL_AWS_CHUNKED_SIGNED
+                                    : c->payload == PL_GW_CHUNKED_TRAILER
+                                        ? PL_AWS_CHUNKED_SIGNED_TRAILER
+                                        : PL_AWS_CHUNKED_UNSIGNED_TRAILER;
+    return pl_aws_chunked_read_init(&c->body.chunked, kind, &c->claim, c->signing_key, take_bytes,
+                                    c) == PAIL_OK ||
+           bad(c, "SlowDown", NULL);
+}
+
+static bool chunked_failed(struct pl_gw_call *c, pail_code rc)
+{
+    const struct pl_aws_chunked_reader *r = &c->body.chunked;
+    if (rc == PAIL_E_PROTOCOL) {
+        return bad(c, r->forged ? "SignatureDoesNotMatch" : "IncompleteBody", r->wrong);
+    }
+    return bad(c, "SlowDown", NULL);
+}
+
+bool pl_gw_body_data(struct pl_gw_call *c, const char *data, size_t n)
+{
+    struct pl_gw_body *b = &c->body;
+    b->raw += n;
+    if (!b->wanted || b->dropped) {
+        return true; /* some clients send one where none is asked for; it is read over */
+    }
+    if (b->hashes) {
+        pl_digest_update(&b->hash, data, n);
+    }
+    pail_code rc =
+        b->is_chunked ? pl_aws_chunked_read(&b->chunked, data, n) : take_bytes(c, data, n);
+    if (rc == PAIL_OK) {
+        return true;
+    }
+    return c->error ? false : chunked_failed(c, rc);
+}
+
+/* ---- the end ---- */
+
+static bool check_hash(struct pl_gw_call *c)
+{
+    struct pl_sum_value v;
+    char hex[PL_SHA256_HEX];
+    if (!c->body.hashes) {
+        return true;
+    }
+    if (pl_digest_final(&c->body.hash, &v, NULL)) {
+        return bad(c, "InternalError", NULL);
+    }
+    pl_hex_encode(hex, v.bytes, v.len);
+    return pl_sigv4_same(pl_str_c(hex), c->payload_hash) ||
+           bad(c, "XAmzContentSHA256Mismatch", NULL);
+}
+
+static bool check_md5(struct pl_gw_call *c)
+{
+    struct pl_gw_body *b = &c->body;
+    struct pl_sum_value v;
+    char text[PL_SUM_BASE64_MAX];
+    if (!b->has_md5) {
+        return true;
+    }
+    if (pl_digest_final(&b->md5, &v, NULL)) {
+        return bad(c, "InternalError", NULL);
+    }
+    pl_hex_encode(b->md5_hex, v.bytes, v.len);
+    return !b->want_md5.ptr || pl_str_is(b->want_md5, pl_sum_base64(&v, text)) ||
+           bad(c, "BadDigest", NULL);
+}
+
+static bool check_sum(struct pl_gw_call *c)
+{
+    struct pl_gw_body *b = &c->body;
+    struct pl_sum_value v;
+    if (!b->has_sum) {
+        return true;
+    }
+    if (b->trailer.ptr) {
+        b->want_sum = pl_aws_chunked_trailer(&b->chunked, b->trailer);
+        if (!b->want_sum.ptr) {
+            return bad(c, "InvalidRequest", "the checksum that x-amz-trailer names did not come");
+        }
+    }
+    if (pl_digest_final(&b->sum, &v, NULL)) {
+        return bad(c, "InternalError", NULL);
+    }
+    pl_sum_base64(&v, b->sum_base64);
+    return pl_str_is(b->want_sum, b->sum_base64) || bad(c, "BadDigest", NULL);
+}
+
+bool pl_gw_body_end(struct pl_gw_call *c)
+{
+    struct pl_gw_body *b = &c->body;
+    b->ended = true;
+    if (!b->wanted || b->dropped) {
+        return true;
+    }
+    if (b->is_chunked) {
+        pail_code rc = pl_aws_chunked_read_end(&b->chunked);
+        if (rc) {
+            return chunked_failed(c, rc);
+        }
+    }
+    if (b->length != UINT64_MAX && b->seen != b->length) {
+        return bad(c, "IncompleteBody", NULL);
+    }
+    if (!check_hash(c) || !check_md5(c) || !check_sum(c)) {
+        return false;
+    }
+    if (b->ring) {
+        pl_gw_ring_end(b->ring, true);
+    }
+    return true;
+}
+
+void pl_gw_body_dispose(struct pl_gw_body *b)
+{
+    pl_aws_chunked_read_dispose(&b->chunked);
+    pl_digest_dispose(&b->hash);
+    pl_digest_dispose(&b->md5);
+    pl_digest_dispose(&b->sum);
+    pl_buf_dispose(&b->small);
+    pl_gw_ring_free(b->ring);
+    b->ring = NULL;
+}

@@ -1,0 +1,317 @@
+/* An S3 server over any provider: what its files share. */
+#ifndef PL_GATEWAY_GATEWAY_H
+#define PL_GATEWAY_GATEWAY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "codec/digest.h"
+#include "gateway/http_server.h"
+#include "provider/provider.h"
+#include "sign/aws_chunked_read.h"
+#include "transfer/pool.h"
+#include "transfer/simple.h"
+
+/* ---- the server ---- */
+
+/* Who may do what. Strings owned; the secret is zeroed. */
+struct pl_gw_key {
+    char *id, *secret;
+    char **buckets; /* NULL: all */
+    size_t bucket_count;
+    bool read_only;
+    struct pl_gw_key *next;
+};
+
+/* One line of the access log. Borrowed for the call. */
+struct pl_gw_access {
+    const struct pl_http_call *http;
+    const char *request_id, *operation, *bucket, *key, *access_key, *error;
+    uint64_t bytes_in, bytes_out;
+    int64_t took_us, at_ms;
+    bool complete;
+};
+typedef void (*pl_gw_access_fn)(const struct pl_gw_access *a, void *ctx);
+
+enum pl_gw_count {
+    PL_GW_REQUESTS,
+    PL_GW_ERRORS_4XX,
+    PL_GW_ERRORS_5XX,
+    PL_GW_REFUSED,
+    PL_GW_BYTES_IN,
+    PL_GW_BYTES_OUT,
+    PL_GW_CUT,
+    PL_GW_COUNTS
+};
+
+struct pl_gateway {
+    /* Set before the start, borrowed. */
+    struct pl_provider *provider;
+    struct pl_pool *pool;
+    const char *region, *store_id; /* store_id: what /-/healthz answers with */
+    const char *domain;            /* NULL: buckets as BUCKET.localhost and in the path */
+    bool read_only;
+    const char *const *public_read; /* buckets that anybody may read */
+    size_t public_count;
+    const char *const *only; /* buckets that are served; NULL: all */
+    size_t only_count;
+    pl_gw_access_fn access;
+    void *access_ctx;
+
+    struct pl_caps caps;
+    struct pl_http_server *http;
+    pthread_rwlock_t keys_lock;
+    struct pl_gw_key *keys; /* under keys_lock */
+    atomic_uint_fast64_t serial, counts[PL_GW_COUNTS];
+};
+/* Set the fields above first. Errors: those of pl_http_server_start. */
+PAIL_MUST pail_code pl_gateway_start(struct pl_gateway *g, const struct pl_http_server_opts *opts,
+                                     struct pail_error **err);
+/* Adds a key; buckets NULL: all. */
+PAIL_MUST pail_code pl_gateway_add_key(struct pl_gateway *g, const char *id, const char *secret,
+                                       const char *const *buckets, size_t bucket_count,
+                                       bool read_only, struct pail_error **err);
+void pl_gateway_stop(struct pl_gateway *g, unsigned wait_ms);
+
+/* ---- one call ---- */
+
+enum pl_gw_payload {
+    PL_GW_PLAIN,   /* not signed, or no body */
+    PL_GW_HASHED,  /* a SHA-256 of the whole */
+    PL_GW_CHUNKED, /* signed chunks */
+    PL_GW_CHUNKED_TRAILER,
+    PL_GW_UNSIGNED_TRAILER
+};
+
+/* Bytes between the thread that reads the connection and the one that has the store's op. */
+struct pl_gw_ring {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    char *room;
+    size_t size;
+    uint64_t in, out, total; /* under lock, as all below; total: of the body */
+    bool verified;           /* all has come, and all is right */
+    bool failed;             /* it will never be */
+    bool stopped;            /* nobody takes any more */
+};
+
+/* A body on its way in: framing taken off, checksums computed. */
+struct pl_gw_body {
+    bool wanted, ended;
+    bool dropped;    /* the rest is read over: the store has refused already */
+    uint64_t length; /* of the bytes without framing; UINT64_MAX: not told */
+    uint64_t seen, raw;
+    struct pl_aws_chunked_reader chunked;
+    bool is_chunked, hashes;
+    struct pl_digest hash, md5, sum; /* hash: of the signed payload */
+    bool has_md5, has_sum;
+    enum pl_sum sum_kind;
+    struct pl_str want_md5, want_sum; /* base64 as the client said; ptr NULL: not said */
+    struct pl_str trailer;            /* the name of the checksum that comes behind */
+    char md5_hex[33];                 /* once ended */
+    char sum_base64[PL_SUM_BASE64_MAX];
+    struct pl_buf small; /* all of it, where it is small */
+    struct pl_gw_ring *ring;
+};
+
+struct pl_gw_call;
+struct pl_gw_route {
+    const char *operation;
+    /* "GET", ...; which part of the path is there; a parameter that must be there. */
+    const char *method;
+    enum pl_gw_level { PL_GW_SERVICE, PL_GW_BUCKET, PL_GW_OBJECT } level;
+    const char *param, *header; /* NULL: none is needed */
+    bool writes;
+    enum { PL_GW_NO_BODY, PL_GW_XML, PL_GW_BYTES } body;
+    /* After admission. XML: with the body in body.small, verified. BYTES: before the body comes;
+     * `finish` then runs after it. */
+    void (*run)(struct pl_gw_call *c);
+    void (*finish)(struct pl_gw_call *c);
+};
+
+/* A body on its way out, block by block, all of one version. */
+struct pl_gw_stream {
+    char *block;
+    size_t at, len;
+    uint64_t next, end; /* in the object */
+    char *etag;
+    const char *version;
+};
+
+/* An upload that a thread of its own hands to the store. */
+struct pl_gw_worker {
+    pthread_t thread;
+    bool runs;
+    pail_code rc;
+    struct pail_error *error;
+    pail_info *info;
+    char *etag; /* of a part */
+};
+
+struct pl_gw_call {
+    struct pl_gateway *g;
+    struct pl_http_call *http;
+    struct pl_arena *arena; /* the call's */
+    const struct pl_gw_route *route;
+    char request_id[17];
+    int64_t begun_ns, begun_ms;
+    struct pl_str path, query;
+    pail_kv *params; /* decoded; "" for a bare name */
+    size_t param_count;
+    const char *bucket, *key;    /* decoded; NULL: none */
+    const char *access_key;      /* of the verified key; NULL: anonymous */
+    const struct pl_gw_key *who; /* copied into the arena */
+    struct pl_sigv4_claim claim;
+    unsigned char signing_key[PL_SHA256_BYTES];
+    enum pl_gw_payload payload;
+    struct pl_str payload_hash;
+    const char *error; /* its code; NULL: none */
+    bool sent_100;
+    struct pl_gw_body body;
+    struct pl_gw_stream out;
+    struct pl_gw_worker worker;
+    pail_attributes attr; /* of a put */
+    pail_conditions cond;
+    uint64_t bytes_out;
+};
+
+/* ---- request.c: what the request says ---- */
+
+/* NULL, or the code of an error that was set. */
+bool pl_gw_parse(struct pl_gw_call *c);
+const char *pl_gw_param(const struct pl_gw_call *c, const char *name); /* NULL: not there */
+/* A header as a string in the arena; NULL: not there. */
+const char *pl_gw_header(const struct pl_gw_call *c, const char *name);
+/* A number; false: not there or none, then `unset`. *bad: it is there and none. */
+uint32_t pl_gw_number(const struct pl_gw_call *c, const char *name, uint32_t unset, bool *bad);
+/* Content headers and metadata of a put, copy or begun upload. False: an error was set. */
+bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out);
+/* "a=b&c=d" as tags. */
+bool pl_gw_take_tags(struct pl_gw_call *c, const char *text, pail_attributes *out);
+/* If-Match and so on, with a prefix for the source of a copy ("x-amz-copy-source-"). */
+void pl_gw_take_conditions(struct pl_gw_call *c, const char *prefix, pail_conditions *out);
+/* "null" is the one version of a store without a history. */
+const char *pl_gw_version(const struct pl_gw_call *c, const char *text);
+
+/* ---- auth.c ---- */
+
+/* The one gate: nobody gets past it without a right that is written down. False: an error was set.
+ */
+bool pl_gw_admit(struct pl_gw_call *c);
+/* Whether the verified key may use a bucket. */
+bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write);
+
+/* ---- errors.c ---- */
+
+/* Sets the reply to an error of S3's list, with the status of that list. */
+void pl_gw_fail(struct pl_gw_call *c, const char *code, const char *message);
+/* The same for what a provider answered. */
+void pl_gw_fail_op(struct pl_gw_call *c, pail_code rc, const struct pail_error *error);
+/* The code and text for an entry of a list of errors. */
+const char *pl_gw_error_code(pail_code rc);
+
+/* ---- render.c: replies ---- */
+
+void pl_gw_reply(struct pl_gw_call *c, int status);
+/* Begins an XML reply: the root element with S3's namespace. */
+struct pl_buf *pl_gw_xml(struct pl_gw_call *c, const char *root);
+void pl_gw_xml_end(struct pl_gw_call *c, const char *root);
+void pl_gw_text(struct pl_buf *b, const char *name, const char *value); /* NULL: left out */
+void pl_gw_u64(struct pl_buf *b, const char *name, uint64_t value);
+void pl_gw_bool(struct pl_buf *b, const char *name, bool value);
+void pl_gw_time(struct pl_buf *b, const char *name, int64_t ms);
+void pl_gw_etag(struct pl_buf *b, const char *etag); /* with its quotes */
+void pl_gw_owner(struct pl_buf *b, const char *element);
+/* A key as it may stand in XML, percent-encoded where the client asked for it. */
+void pl_gw_key_text(struct pl_buf *b, const char *name, const char *value, bool encoded);
+/* ETag, Last-Modified, metadata and so on of an object as headers. */
+void pl_gw_object_headers(struct pl_gw_call *c, const pail_info *i);
+void pl_gw_etag_header(struct pl_gw_call *c, const char *etag);
+void pl_gw_header_text(struct pl_gw_call *c, const char *name, const char *value); /* NULL: none */
+
+/* ---- body.c ---- */
+
+/* What the headers announce. False: an error was set. */
+bool pl_gw_body_begin(struct pl_gw_call *c);
+/* False: an error was set. */
+bool pl_gw_body_data(struct pl_gw_call *c, const char *data, size_t n);
+bool pl_gw_body_end(struct pl_gw_call *c);
+void pl_gw_body_dispose(struct pl_gw_body *b);
+
+/* ---- ring.c ---- */
+
+struct pl_gw_ring *pl_gw_ring_new(size_t size, uint64_t total);
+void pl_gw_ring_free(struct pl_gw_ring *r);
+/* False: the other side takes no more. */
+bool pl_gw_ring_put(struct pl_gw_ring *r, const char *data, size_t n);
+/* Exactly n bytes; the last of the body only when it is verified. */
+bool pl_gw_ring_take(void *ring, void *buf, size_t n);
+void pl_gw_ring_end(struct pl_gw_ring *r, bool good);
+void pl_gw_ring_stop(struct pl_gw_ring *r);
+
+/* ---- xml_in.c: request bodies ---- */
+
+struct pl_gw_names {
+    struct pl_name *names;
+    size_t count;
+    bool quiet;
+};
+bool pl_gw_read_delete(struct pl_gw_call *c, struct pl_gw_names *out);
+bool pl_gw_read_parts(struct pl_gw_call *c, struct pl_part **parts, size_t *count);
+bool pl_gw_read_tags(struct pl_gw_call *c, pail_kv **tags, size_t *count);
+
+/* ---- operations ---- */
+
+/* An op of the provider, run to its end on this thread. NULL: an error was set. Set op->in first,
+ * then pl_gw_run; read op->out before pl_gw_op_end. */
+struct pl_op *pl_gw_op(struct pl_gw_call *c, struct pl_simple *s, enum pl_op_kind kind,
+                       const char *bucket, const char *key);
+pail_code pl_gw_run(struct pl_simple *s);
+/* Frees the op. Where it failed: sets the error, unless quiet. */
+void pl_gw_op_end(struct pl_gw_call *c, struct pl_simple *s, bool quiet);
+
+void pl_gw_list_buckets(struct pl_gw_call *c);
+void pl_gw_create_bucket(struct pl_gw_call *c);
+void pl_gw_head_bucket(struct pl_gw_call *c);
+void pl_gw_delete_bucket(struct pl_gw_call *c);
+void pl_gw_bucket_location(struct pl_gw_call *c);
+void pl_gw_bucket_answer(struct pl_gw_call *c); /* versioning, acl and what is not configured */
+
+void pl_gw_list_v1(struct pl_gw_call *c);
+void pl_gw_list_v2(struct pl_gw_call *c);
+void pl_gw_list_versions(struct pl_gw_call *c);
+void pl_gw_list_uploads(struct pl_gw_call *c);
+void pl_gw_list_parts(struct pl_gw_call *c);
+
+void pl_gw_get_object(struct pl_gw_call *c); /* and HEAD */
+int64_t pl_gw_get_pull(struct pl_gw_call *c, char *buf, size_t n);
+void pl_gw_stream_dispose(struct pl_gw_call *c);
+void pl_gw_object_attributes(struct pl_gw_call *c);
+
+void pl_gw_put_object(struct pl_gw_call *c);
+void pl_gw_put_part(struct pl_gw_call *c);
+void pl_gw_put_finish(struct pl_gw_call *c);
+/* Ends the worker's op, which fails unless the body was verified. */
+void pl_gw_worker_join(struct pl_gw_call *c);
+
+void pl_gw_delete_object(struct pl_gw_call *c);
+void pl_gw_delete_objects(struct pl_gw_call *c);
+void pl_gw_copy_object(struct pl_gw_call *c);
+void pl_gw_copy_part(struct pl_gw_call *c);
+void pl_gw_get_tags(struct pl_gw_call *c);
+void pl_gw_put_tags(struct pl_gw_call *c);
+void pl_gw_delete_tags(struct pl_gw_call *c);
+void pl_gw_object_acl(struct pl_gw_call *c);
+
+void pl_gw_begin_upload(struct pl_gw_call *c);
+void pl_gw_finish_upload(struct pl_gw_call *c);
+void pl_gw_abort_upload(struct pl_gw_call *c);
+
+/* ---- route.c, own.c ---- */
+
+/* NULL: an error was set. */
+const struct pl_gw_route *pl_gw_find_route(struct pl_gw_call *c);
+/* "/-/...": the server's own pages. False: it is none of them. */
+bool pl_gw_own_page(struct pl_gw_call *c);
+
+#endif

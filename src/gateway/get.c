@@ -1,0 +1,324 @@
+/* GetObject, HeadObject, GetObjectAttributes. Bodies go out block by block, each read with the
+ * version of the first pinned. */
+#include "gateway/gateway.h"
+
+enum { BLOCK = 1 << 20, WAIT_S = 30 };
+
+/* ---- ranges ---- */
+
+/* SPEC RFC 9110#14.2: one range of bytes; anything else is not looked at, and all is sent. */
+static struct pl_range take_range(struct pl_gw_call *c)
+{
+    struct pl_str text = pl_str_c(pl_gw_header(c, "range")), unit = PL_STR("bytes=");
+    struct pl_range none = {0};
+    uint64_t first, last = UINT64_MAX;
+    if (!pl_str_starts(text, unit)) {
+        return none;
+    }
+    text = pl_str_n(text.ptr + unit.len, text.len - unit.len);
+    struct pl_str begin = pl_str_split(&text, '-');
+    if (!text.ptr) {
+        return none;
+    }
+    if (begin.len == 0) {
+        return pl_str_u64(text, &last) ? (struct pl_range){PL_RANGE_SUFFIX, 0, last} : none;
+    }
+    if (!pl_str_u64(begin, &first) || (text.len && !pl_str_u64(text, &last)) || last < first) {
+        return none;
+    }
+    return (struct pl_range){PL_RANGE_SPAN, first,
+                             last == UINT64_MAX ? UINT64_MAX - first : last - first + 1};
+}
+
+/* ---- the reply ---- */
+
+static void range_headers(struct pl_gw_call *c, const struct pl_range *range, uint64_t size,
+                          uint64_t offset, uint64_t length)
+{
+    struct pl_buf b = PL_BUF_MAX(128);
+    if (range->kind != PL_RANGE_ALL) {
+        pl_buf_printf(&b, "bytes %llu-%llu/%llu", (unsigned long long)offset,
+                      (unsigned long long)(offset + length - 1), (unsigned long long)size);
+        pl_http_reply_header(c->http, "Content-Range", pl_buf_view(&b));
+    }
+    pl_buf_dispose(&b);
+}
+
+static void version_header(struct pl_gw_call *c, const pail_info *i)
+{
+    if (c->g->caps.ability[PAIL_CAN_VERSIONS]) {
+        pl_gw_header_text(c, "x-amz-version-id", i->version);
+    }
+}
+
+static void reply(struct pl_gw_call *c, const struct pl_range *range, const pail_info *i,
+                  uint64_t offset, uint64_t length)
+{
+    pl_gw_object_headers(c, i);
+    version_header(c, i);
+    range_headers(c, range, i->size, offset, length);
+    pl_gw_reply(c, range->kind == PL_RANGE_ALL ? 200 : 206);
+}
+
+static void fail_range(struct pl_gw_call *c)
+{
+    pl_gw_fail(c, "InvalidRange", NULL);
+}
+
+/* A condition that says "as you know it" is answered with what the client knows. */
+static void end_failed(struct pl_gw_call *c, struct pl_simple *s, pail_code rc)
+{
+    pl_gw_op_end(c, s, false);
+    if (rc == PAIL_E_NOT_MODIFIED && c->cond.if_none_match &&
+        strcmp(c->cond.if_none_match, "*") != 0) {
+        pl_gw_etag_header(c, c->cond.if_none_match);
+    }
+}
+
+/* ---- HEAD, and what GET needs to know first ---- */
+
+/* False: an error was set. info's texts are in the call's arena. */
+static bool stat_object(struct pl_gw_call *c, pail_info *info)
+{
+    struct pl_simple s;
+    struct pl_op *op = pl_gw_op(c, &s, PL_OP_STAT, c->bucket, c->key);
+    if (!op) {
+        return false;
+    }
+    op->version = c->out.version;
+    op->cond = c->cond;
+    pail_code rc = pl_gw_run(&s);
+    if (rc) {
+        end_failed(c, &s, rc);
+        return false;
+    }
+    pl_info_copy(c->arena, info, &op->out.info);
+    pl_gw_op_end(c, &s, true);
+    return true;
+}
+
+static void head(struct pl_gw_call *c, const struct pl_range *range)
+{
+    pail_info info;
+    uint64_t offset, length;
+    if (!stat_object(c, &info)) {
+        return;
+    }
+    if (pl_range_resolve(range, info.size, &offset, &length)) {
+        fail_range(c);
+        return;
+    }
+    c->http->body_bytes = length;
+    reply(c, range, &info, offset, length);
+}
+
+static void empty(struct pl_gw_call *c)
+{
+    pail_info info;
+    struct pl_range all = {0};
+    if (stat_object(c, &info)) {
+        reply(c, &all, &info, 0, 0);
+    }
+}
+
+/* ---- GET ---- */
+
+/* Reads [offset, offset + n) of the object into the block; pinned: the version of before. */
+static pail_code read_block(struct pl_gw_call *c, uint64_t offset, uint64_t n, bool pinned,
+                            struct pl_simple *s, struct pl_op **out)
+{
+    struct pl_op *op = *out = pl_gw_op(c, s, PL_OP_GET, c->bucket, c->key);
+    if (!op) {
+        return PAIL_E_NO_MEMORY;
+    }
+    struct pl_body sink = {.kind = PL_BODY_MEM, .ptr = c->out.block, .len = BLOCK};
+    op->version = c->out.version;
+    if (pinned) {
+        op->cond.if_match = c->out.etag;
+    } else {
+        op->cond = c->cond;
+    }
+    op->in.get.range = (struct pl_range){PL_RANGE_SPAN, offset, n < BLOCK ? n : BLOCK};
+    op->in.get.sink = &sink;
+    pail_code rc = pl_gw_run(s);
+    c->out.at = 0;
+    c->out.len = rc ? 0 : (size_t)atomic_load(&sink.done);
+    op->in.get.sink = NULL;
+    return rc;
+}
+
+void pl_gw_stream_dispose(struct pl_gw_call *c)
+{
+    pl_pool_give(c->g->pool, c->out.block, BLOCK);
+    c->out.block = NULL;
+}
+
+int64_t pl_gw_get_pull(struct pl_gw_call *c, char *buf, size_t n)
+{
+    struct pl_gw_stream *o = &c->out;
+    if (o->at == o->len) {
+        struct pl_simple s;
+        struct pl_op *op;
+        if (o->next == o->end) {
+            return -1;
+        }
+        pail_code rc = read_block(c, o->next, o->end - o->next, true, &s, &op);
+        if (op) {
+            pl_gw_op_end(c, &s, true);
+        }
+        if (rc || o->len == 0) {
+            return -1;
+        }
+        o->next += o->len;
+    }
+    size_t take = o->len - o->at < n ? o->len - o->at : n;
+    memcpy(buf, o->block + o->at, take);
+    o->at += take;
+    c->bytes_out += take;
+    return (int64_t)take;
+}
+
+/* The first block is there: all of it, or the beginning of a stream. */
+static void send(struct pl_gw_call *c, const struct pl_range *range, struct pl_op *op)
+{
+    const pail_info *i = &op->out.info;
+    uint64_t offset, length;
+    if (pl_range_resolve(range, i->size, &offset, &length)) {
+        fail_range(c);
+        return;
+    }
+    if (length == c->out.len) {
+        pl_buf_add(&c->http->body, c->out.block, c->out.len);
+        c->bytes_out = length;
+    } else {
+        c->out.etag = pl_arena_dup_c(c->arena, i->etag);
+        c->out.next = offset + c->out.len;
+        c->out.end = offset + length;
+        c->http->streamed = true;
+        c->http->body_bytes = length;
+    }
+    reply(c, range, i, offset, length);
+}
+
+static void get(struct pl_gw_call *c, const struct pl_range *range)
+{
+    struct pl_simple s;
+    struct pl_op *op;
+    c->out.block =
+        pl_pool_take(c->g->pool, BLOCK, c->begun_ns + (int64_t)WAIT_S * 1000000000, NULL);
+    if (!c->out.block) {
+        pl_gw_fail(c, "SlowDown", NULL);
+        return;
+    }
+    uint64_t offset = range->kind == PL_RANGE_SPAN ? range->offset : 0;
+    uint64_t length = range->kind == PL_RANGE_SPAN ? range->length : UINT64_MAX;
+    pail_code rc = read_block(c, offset, length, false, &s, &op);
+    if (!op) {
+        return;
+    }
+    if (rc == PAIL_OK) {
+        send(c, range, op);
+        pl_gw_op_end(c, &s, true);
+    } else if (rc == PAIL_E_BAD_RANGE && range->kind == PL_RANGE_ALL) {
+        pl_gw_op_end(c, &s, true);
+        empty(c);
+    } else {
+        end_failed(c, &s, rc);
+    }
+    if (!c->http->streamed) {
+        pl_gw_stream_dispose(c);
+    }
+}
+
+/* The last n bytes: where they begin has to be known. */
+static bool suffix(struct pl_gw_call *c, struct pl_range *range)
+{
+    pail_info info;
+    uint64_t offset, length;
+    if (!stat_object(c, &info)) {
+        return false;
+    }
+    if (pl_range_resolve(range, info.size, &offset, &length)) {
+        fail_range(c);
+        return false;
+    }
+    *range = (struct pl_range){PL_RANGE_SPAN, offset, length};
+    return true;
+}
+
+void pl_gw_get_object(struct pl_gw_call *c)
+{
+    bool bad, is_head = pl_str_is(c->http->method, "HEAD");
+    struct pl_range range = take_range(c);
+    uint32_t part = pl_gw_number(c, "partNumber", 1, &bad);
+    pl_gw_take_conditions(c, "", &c->cond);
+    c->out.version = pl_gw_version(c, pl_gw_param(c, "versionId"));
+    if (bad || part != 1) { /* an object is told as one part */
+        pl_gw_fail(c, bad ? "InvalidArgument" : "InvalidPart", NULL);
+    } else if (is_head) {
+        head(c, &range);
+    } else if (range.kind != PL_RANGE_SUFFIX || suffix(c, &range)) {
+        get(c, &range);
+    }
+}
+
+/* ---- GetObjectAttributes ---- */
+
+static bool wants(struct pl_gw_call *c, const char *what)
+{
+    struct pl_str rest = pl_str_c(pl_gw_header(c, "x-amz-object-attributes"));
+    while (rest.ptr && rest.len) {
+        if (pl_str_is(pl_str_trim(pl_str_split(&rest, ',')), what)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void checksum(struct pl_buf *b, const char *text)
+{
+    struct pl_str value = pl_str_c(text), name = pl_str_split(&value, ':');
+    char element[32] = "Checksum";
+    size_t n = strlen(element);
+    if (!value.ptr || n + name.len >= sizeof element) {
+        return;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        char d = name.ptr[i];
+        element[n + i] = (char)(d >= 'a' && d <= 'z' ? d - 'a' + 'A' : d);
+    }
+    element[n + name.len] = '\0';
+    pl_buf_printf(b, "<Checksum><%s>%.*s</%s>", element, (int)value.len, value.ptr, element);
+    pl_buf_puts(b, "<ChecksumType>FULL_OBJECT</ChecksumType></Checksum>");
+}
+
+void pl_gw_object_attributes(struct pl_gw_call *c)
+{
+    pail_info i;
+    char date[PL_DATE_HTTP_SIZE];
+    c->out.version = pl_gw_version(c, pl_gw_param(c, "versionId"));
+    if (!pl_gw_header(c, "x-amz-object-attributes")) {
+        pl_gw_fail(c, "InvalidArgument", "x-amz-object-attributes is needed");
+        return;
+    }
+    if (!stat_object(c, &i)) {
+        return;
+    }
+    struct pl_buf *b = pl_gw_xml(c, "GetObjectAttributesResponse");
+    if (wants(c, "ETag")) {
+        pl_gw_text(b, "ETag", i.etag);
+    }
+    if (wants(c, "Checksum") && i.checksum) {
+        checksum(b, i.checksum);
+    }
+    if (wants(c, "StorageClass")) {
+        pl_gw_text(b, "StorageClass", i.storage_class ? i.storage_class : "STANDARD");
+    }
+    if (wants(c, "ObjectSize")) {
+        pl_gw_u64(b, "ObjectSize", i.size);
+    }
+    if (i.mtime_ms >= 0) {
+        pl_gw_header_text(c, "Last-Modified", pl_date_http(i.mtime_ms, date));
+    }
+    pl_gw_xml_end(c, "GetObjectAttributesResponse");
+}

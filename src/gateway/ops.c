@@ -1,0 +1,37 @@
+#include "gateway/gateway.h"
+
+struct pl_op *pl_gw_op(struct pl_gw_call *c, struct pl_simple *s, enum pl_op_kind kind,
+                       const char *bucket, const char *key)
+{
+    struct pail_error *e = NULL;
+    *s = (struct pl_simple){0};
+    if ((bucket && c->g->provider->ops->check_bucket(c->g->provider, bucket, &e)) ||
+        (key && pl_key_check(key, &e))) {
+        pl_gw_fail_op(c, pail_error_code(e), e);
+        pail_error_free(e);
+        return NULL;
+    }
+    s->task.provider = c->g->provider;
+    s->task.pool = c->g->pool;
+    struct pl_op *op = pl_simple_init(s, kind, bucket, key);
+    if (!op) {
+        (void)pl_task_result(&s->task, NULL, NULL);
+        pl_gw_fail(c, "SlowDown", NULL);
+    }
+    return op;
+}
+
+pail_code pl_gw_run(struct pl_simple *s)
+{
+    return pl_task_run(&s->task);
+}
+
+void pl_gw_op_end(struct pl_gw_call *c, struct pl_simple *s, bool quiet)
+{
+    struct pail_error *e = NULL;
+    pail_code rc = pl_task_result(&s->task, NULL, &e);
+    if (rc && !quiet) {
+        pl_gw_fail_op(c, rc, e);
+    }
+    pail_error_free(e);
+}

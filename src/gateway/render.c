@@ -1,0 +1,195 @@
+#include "gateway/gateway.h"
+
+#include "codec/url.h"
+#include "codec/xml.h"
+
+#define XMLNS "http://s3.amazonaws.com/doc/2006-03-01/"
+
+void pl_gw_reply(struct pl_gw_call *c, int status)
+{
+    struct pl_http_call *h = c->http;
+    char date[PL_DATE_HTTP_SIZE];
+    h->status = status;
+    h->head_only = pl_str_is(h->method, "HEAD");
+    if (h->head_only && !h->streamed && !h->body_bytes) {
+        h->body_bytes = 0;
+        pl_buf_clear(&h->body);
+    }
+    pl_http_reply_header(h, "x-amz-request-id", pl_str_c(c->request_id));
+    pl_http_reply_header(h, "Server", PL_STR("pail"));
+    pl_http_reply_header(h, "Date", pl_str_c(pl_date_http(c->begun_ms, date)));
+    if (pl_buf_rc(&h->body)) {
+        pl_buf_clear(&h->body);
+        h->status = 500;
+        c->error = "InternalError";
+    }
+}
+
+struct pl_buf *pl_gw_xml(struct pl_gw_call *c, const char *root)
+{
+    struct pl_buf *b = &c->http->body;
+    pl_buf_clear(b);
+    pl_buf_printf(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s xmlns=\"" XMLNS "\">", root);
+    return b;
+}
+
+void pl_gw_xml_end(struct pl_gw_call *c, const char *root)
+{
+    pl_buf_printf(&c->http->body, "</%s>", root);
+    pl_http_reply_header(c->http, "Content-Type", PL_STR("application/xml"));
+    pl_gw_reply(c, 200);
+}
+
+/* Bytes that XML 1.0 cannot carry stand as U+FFFD: a client that has such keys asks for
+ * encoding-type=url. */
+static void add_text(struct pl_buf *b, struct pl_str text)
+{
+    size_t before = b->len;
+    if (pl_xml_escape(b, text)) {
+        return;
+    }
+    b->len = before;
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 && text.ptr[i] != '\t' && text.ptr[i] != '\n' &&
+            text.ptr[i] != '\r') {
+            pl_buf_puts(b, "\xef\xbf\xbd");
+        } else if (!pl_xml_escape(b, pl_str_n(text.ptr + i, 1))) {
+            pl_buf_putc(b, text.ptr[i]);
+        }
+    }
+}
+
+void pl_gw_text(struct pl_buf *b, const char *name, const char *value)
+{
+    if (value) {
+        pl_buf_printf(b, "<%s>", name);
+        add_text(b, pl_str_c(value));
+        pl_buf_printf(b, "</%s>", name);
+    }
+}
+
+void pl_gw_u64(struct pl_buf *b, const char *name, uint64_t value)
+{
+    pl_buf_printf(b, "<%s>%llu</%s>", name, (unsigned long long)value, name);
+}
+
+void pl_gw_bool(struct pl_buf *b, const char *name, bool value)
+{
+    pl_gw_text(b, name, value ? "true" : "false");
+}
+
+void pl_gw_time(struct pl_buf *b, const char *name, int64_t ms)
+{
+    char text[PL_DATE_ISO_SIZE];
+    if (ms >= 0) {
+        pl_gw_text(b, name, pl_date_iso(ms, text));
+    }
+}
+
+void pl_gw_etag(struct pl_buf *b, const char *etag)
+{
+    if (etag) {
+        pl_buf_puts(b, "<ETag>&quot;");
+        add_text(b, pl_str_c(etag));
+        pl_buf_puts(b, "&quot;</ETag>");
+    }
+}
+
+void pl_gw_owner(struct pl_buf *b, const char *element)
+{
+    pl_buf_printf(b, "<%s><ID>pail</ID><DisplayName>pail</DisplayName></%s>", element, element);
+}
+
+void pl_gw_key_text(struct pl_buf *b, const char *name, const char *value, bool encoded)
+{
+    if (!value || !encoded) {
+        pl_gw_text(b, name, value);
+        return;
+    }
+    pl_buf_printf(b, "<%s>", name);
+    pl_url_encode(b, pl_str_c(value), PL_URL_KEEP_SLASH);
+    pl_buf_printf(b, "</%s>", name);
+}
+
+void pl_gw_header_text(struct pl_gw_call *c, const char *name, const char *value)
+{
+    if (value) {
+        pl_http_reply_header(c->http, name, pl_str_c(value));
+    }
+}
+
+void pl_gw_etag_header(struct pl_gw_call *c, const char *etag)
+{
+    struct pl_buf b = PL_BUF_MAX(4096);
+    if (etag) {
+        pl_buf_printf(&b, "\"%s\"", etag);
+        pl_http_reply_header(c->http, "ETag", pl_buf_view(&b));
+    }
+    pl_buf_dispose(&b);
+}
+
+static void metadata_headers(struct pl_gw_call *c, const pail_info *i)
+{
+    for (size_t m = 0; m < i->metadata_count; m++) {
+        struct pl_buf name = PL_BUF_MAX(4096);
+        pl_buf_printf(&name, "x-amz-meta-%s", i->metadata[m].name);
+        if (!pl_buf_rc(&name)) {
+            pl_gw_header_text(c, name.ptr, i->metadata[m].value);
+        }
+        pl_buf_dispose(&name);
+    }
+}
+
+/* "crc64nvme:BASE64" as the header of that name. */
+static void checksum_header(struct pl_gw_call *c, const char *checksum)
+{
+    struct pl_str value = pl_str_c(checksum), name = pl_str_split(&value, ':');
+    struct pl_buf header = PL_BUF_MAX(64);
+    const char *mode = pl_gw_header(c, "x-amz-checksum-mode");
+    if (!checksum || !value.ptr || !mode || !pl_str_ieq(pl_str_c(mode), PL_STR("ENABLED"))) {
+        return;
+    }
+    pl_buf_printf(&header, "x-amz-checksum-%.*s", (int)name.len, name.ptr);
+    if (!pl_buf_rc(&header)) {
+        pl_http_reply_header(c->http, header.ptr, value);
+        pl_http_reply_header(c->http, "x-amz-checksum-type", PL_STR("FULL_OBJECT"));
+    }
+    pl_buf_dispose(&header);
+}
+
+void pl_gw_object_headers(struct pl_gw_call *c, const pail_info *i)
+{
+    char date[PL_DATE_HTTP_SIZE];
+    struct pl_buf tags = PL_BUF_MAX(32);
+    pl_gw_etag_header(c, i->etag);
+    if (i->mtime_ms >= 0) {
+        pl_gw_header_text(c, "Last-Modified", pl_date_http(i->mtime_ms, date));
+    }
+    pl_gw_header_text(c, "Accept-Ranges", "bytes");
+    /* SPEC S3 GetObject: response-* parameters override what is stored, in signed requests. */
+    const struct {
+        const char *header, *param, *value;
+    } fields[] = {
+        {"Content-Type", "response-content-type",
+         i->content_type ? i->content_type : "binary/octet-stream"},
+        {"Content-Encoding", "response-content-encoding", i->content_encoding},
+        {"Content-Language", "response-content-language", i->content_language},
+        {"Content-Disposition", "response-content-disposition", i->content_disposition},
+        {"Cache-Control", "response-cache-control", i->cache_control},
+        {"Expires", "response-expires", NULL},
+    };
+    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+        const char *set = c->who ? pl_gw_param(c, fields[f].param) : NULL;
+        pl_gw_header_text(c, fields[f].header, set ? set : fields[f].value);
+    }
+    metadata_headers(c, i);
+    if (i->tag_count) {
+        pl_buf_u64(&tags, i->tag_count);
+        pl_http_reply_header(c->http, "x-amz-tagging-count", pl_buf_view(&tags));
+    }
+    if (i->storage_class && strcmp(i->storage_class, "STANDARD") != 0) {
+        pl_gw_header_text(c, "x-amz-storage-class", i->storage_class);
+    }
+    checksum_header(c, i->checksum);
+    pl_buf_dispose(&tags);
+}

@@ -1,0 +1,237 @@
+"""Who gets in: signatures, times, rights, and all the ways to have none."""
+import datetime
+import itertools
+import subprocess
+import tempfile
+import unittest
+
+import gateway
+from gateway import Request, Server, chunks, now, sha256_base64
+
+# One request for each operation that the server routes.
+OPERATIONS = [
+    ("GET", "/", ()), ("GET", "/bucket", ()), ("GET", "/bucket", {"list-type": "2"}),
+    ("GET", "/bucket", {"location": ""}), ("GET", "/bucket", {"versions": ""}),
+    ("GET", "/bucket", {"uploads": ""}), ("GET", "/bucket", {"versioning": ""}),
+    ("GET", "/bucket", {"acl": ""}), ("GET", "/bucket", {"policy": ""}), ("HEAD", "/bucket", ()),
+    ("PUT", "/other", ()), ("DELETE", "/bucket", ()), ("POST", "/bucket", {"delete": ""}),
+    ("GET", "/bucket/key", ()), ("HEAD", "/bucket/key", ()), ("PUT", "/bucket/key", ()),
+    ("DELETE", "/bucket/key", ()), ("GET", "/bucket/key", {"tagging": ""}),
+    ("PUT", "/bucket/key", {"tagging": ""}), ("DELETE", "/bucket/key", {"tagging": ""}),
+    ("GET", "/bucket/key", {"attributes": ""}), ("GET", "/bucket/key", {"acl": ""}),
+    ("POST", "/bucket/key", {"uploads": ""}), ("GET", "/bucket/key", {"uploadId": "x"}),
+    ("PUT", "/bucket/key", {"uploadId": "x", "partNumber": "1"}),
+    ("POST", "/bucket/key", {"uploadId": "x"}), ("DELETE", "/bucket/key", {"uploadId": "x"}),
+]
+PAYLOADS = [None, "UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"]
+
+
+class Auth(gateway.GatewayTest):
+    def test_nothing_is_let_in_with_a_wrong_secret(self):
+        self.put("key", b"kept")
+        for (method, path, query), payload, how in itertools.product(
+                OPERATIONS, PAYLOADS, ("header", "query", "none", "both")):
+            with self.subTest(method=method, path=path, query=query, payload=payload, how=how):
+                body = b"" if method in ("GET", "HEAD", "DELETE") else b"0\r\n\r\n"
+                request = Request(self.server, method, path, query=query, body=body,
+                                  secret="wrong", payload=payload)
+                if payload and payload.startswith("STREAMING"):
+                    request.headers["x-amz-decoded-content-length"] = "0"
+                if how in ("query", "both"):
+                    request.by_query()
+                if how in ("header", "both"):
+                    request.by_header()
+                answer = request.send()
+                self.assertEqual(answer.status, 400 if how == "both" else 403, answer.body)
+                if method != "HEAD":
+                    self.assertEqual(answer.code, {"header": "SignatureDoesNotMatch",
+                                                   "query": "SignatureDoesNotMatch",
+                                                   "none": "AccessDenied",
+                                                   "both": "InvalidArgument"}[how])
+        self.assertEqual(self.stored("key"), b"kept")
+        self.assertEqual(self.ask("HEAD", "/other").status, 404)
+
+    def test_an_unknown_key_and_a_bad_scheme(self):
+        unknown = Request(self.server, "GET", "/bucket", key="nobody").by_header().send()
+        self.assertEqual((unknown.status, unknown.code), (403, "InvalidAccessKeyId"))
+        for text in ("AWS key:signature", "Basic abc", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 x=y",
+                     "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=0"):
+            answer = Request(self.server, "GET", "/bucket", headers={"Authorization": text}).send()
+            self.assertEqual((answer.status, answer.code), (403, "AccessDenied"), text)
+
+    def test_a_clock_that_is_off(self):
+        for minutes in (-20, 20):
+            at = now() + datetime.timedelta(minutes=minutes)
+            answer = self.ask("GET", "/bucket", at=at)
+            self.assertEqual((answer.status, answer.code), (403, "RequestTimeTooSkewed"))
+        self.assertEqual(self.ask("GET", "/bucket", at=now() - datetime.timedelta(minutes=10)).status, 200)
+
+    def test_an_unsigned_amz_header_is_refused(self):
+        request = Request(self.server, "PUT", "/bucket/extra", body=b"x").by_header()
+        request.headers["x-amz-meta-added"] = "later"
+        answer = request.send()
+        self.assertEqual((answer.status, answer.code), (403, "AccessDenied"))
+        self.assertIsNone(self.stored("extra"))
+
+    def test_a_body_that_was_changed_is_not_stored(self):
+        request = Request(self.server, "PUT", "/bucket/swapped", body=b"right").by_header()
+        request.body = b"wrong"
+        answer = request.send()
+        self.assertEqual((answer.status, answer.code), (400, "XAmzContentSHA256Mismatch"))
+        self.assertIsNone(self.stored("swapped"))
+
+
+class Presigned(gateway.GatewayTest):
+    def url(self, method, path="/bucket/signed", expires=600, **options):
+        return Request(self.server, method, path, **options).by_query(expires)
+
+    def test_it_works_once_and_again_until_it_expires(self):
+        put = self.url("PUT", body=b"by link")
+        self.assertEqual(put.send().status, 200)
+        get = self.url("GET")
+        self.assertEqual([get.send().body, get.send().body], [b"by link"] * 2)
+        late = self.url("GET", expires=60, at=now() - datetime.timedelta(seconds=61)).send()
+        self.assertEqual((late.status, late.code), (403, "AccessDenied"))
+        early = self.url("GET", at=now() + datetime.timedelta(hours=1)).send()
+        self.assertEqual(early.status, 403)
+        self.assertEqual(self.url("GET", expires=604801).send().status, 403)
+
+    def test_it_is_good_for_its_method_key_and_parameters_alone(self):
+        self.put("signed", b"by link")
+        self.put("secret", b"not by link")
+        for change in ({"method": "PUT"}, {"method": "DELETE"}, {"path": "/bucket/secret"},
+                       {"expires": "9999"}, {"date": "20990101T000000Z"}, {"extra": "1"},
+                       {"signature": "0" * 64}):
+            request = self.url("GET")
+            request.method = change.get("method", request.method)
+            request.path = change.get("path", request.path)
+            for name, parameter in (("expires", "X-Amz-Expires"), ("date", "X-Amz-Date"),
+                                    ("signature", "X-Amz-Signature"), ("extra", "versionId")):
+                if name in change:
+                    request.query[parameter] = change[name]
+            answer = request.send()
+            self.assertEqual(answer.status, 403, change)
+        self.assertEqual(self.stored("signed"), b"by link")
+
+    def test_a_get_says_what_the_answer_is_called(self):
+        self.put("signed", b"by link")
+        answer = self.url("GET", query={"response-content-type": "text/x-told",
+                                        "response-content-disposition": 'attachment; filename="a b"'}).send()
+        self.assertEqual(answer.headers["Content-Type"], "text/x-told")
+        self.assertEqual(answer.headers["Content-Disposition"], 'attachment; filename="a b"')
+
+    def test_a_put_with_a_header_of_another_cloud(self):
+        put = self.url("PUT", body=b"blob", headers={"x-ms-blob-type": "BlockBlob"})
+        self.assertEqual(put.send().status, 200)
+        self.assertEqual(self.stored("signed"), b"blob")
+
+
+class Chunked(gateway.GatewayTest):
+    DATA = bytes(range(256)) * 4000
+
+    def upload(self, kind, data, size=65536, trailer=None, signs=True, good=True, change=None):
+        headers = {"x-amz-decoded-content-length": str(len(data)), "content-encoding": "gzip, aws-chunked"}
+        if trailer:
+            headers["x-amz-trailer"] = trailer[0]
+        request = Request(self.server, "PUT", "/bucket/chunked", headers=headers,
+                          payload="STREAMING-" + kind).by_header()
+        request.body = chunks(request, data, size, trailer, signs, good)
+        if change:
+            request.body = change(request.body)
+        return request.send()
+
+    def setUp(self):
+        self.ask("DELETE", "/bucket/chunked")
+
+    def test_each_form_is_taken_and_the_framing_is_gone(self):
+        name = "x-amz-checksum-sha256"
+        for data in (b"", b"small", self.DATA):
+            right = (name, sha256_base64(data))
+            for kind, trailer, signs in (("AWS4-HMAC-SHA256-PAYLOAD", None, True),
+                                         ("AWS4-HMAC-SHA256-PAYLOAD-TRAILER", right, True),
+                                         ("UNSIGNED-PAYLOAD-TRAILER", right, False)):
+                with self.subTest(kind=kind, size=len(data)):
+                    answer = self.upload(kind, data, trailer=trailer, signs=signs)
+                    self.assertEqual(answer.status, 200, answer.body)
+                    back = self.ask("GET", "/bucket/chunked")
+                    self.assertEqual(back.body, data)
+                    self.assertEqual(back.headers["Content-Encoding"], "gzip")
+
+    def test_what_is_wrong_is_not_stored(self):
+        name = "x-amz-checksum-sha256"
+        for data in (b"small and wrong", self.DATA):
+            wrong = (name, sha256_base64(b"other"))
+            right = (name, sha256_base64(data))
+            cases = {
+                "signature": (("AWS4-HMAC-SHA256-PAYLOAD", None, True, False, None), "SignatureDoesNotMatch"),
+                "flipped": (("AWS4-HMAC-SHA256-PAYLOAD", None, True, True,
+                             lambda b: b[:200] + bytes([b[200] ^ 1]) + b[201:] if len(b) > 1000
+                             else b.replace(b"small", b"smell")), "SignatureDoesNotMatch"),
+                "trailer": (("AWS4-HMAC-SHA256-PAYLOAD-TRAILER", wrong, True, True, None), "BadDigest"),
+                "unsigned": (("UNSIGNED-PAYLOAD-TRAILER", wrong, False, True, None), "BadDigest"),
+                "no size": (("UNSIGNED-PAYLOAD-TRAILER", right, False, True,
+                             lambda b: b"zz" + b[2:]), "IncompleteBody"),
+                "cut": (("UNSIGNED-PAYLOAD-TRAILER", right, False, True,
+                         lambda b: b[:len(b) // 2]), "IncompleteBody"),
+                "forged trailer": (("AWS4-HMAC-SHA256-PAYLOAD-TRAILER", right, True, True,
+                                    lambda b: b.replace(b"x-amz-trailer-signature:", b"x-amz-trailer-signature:0")[:-3] + b"\r\n\r\n"[1:]),
+                                   "SignatureDoesNotMatch"),
+            }
+            for what, ((kind, trailer, signs, good, change), code) in cases.items():
+                with self.subTest(what=what, size=len(data)):
+                    answer = self.upload(kind, data, trailer=trailer, signs=signs, good=good, change=change)
+                    self.assertEqual(answer.code, code, answer.body)
+                    self.assertIsNone(self.stored("chunked"))
+
+
+class Rights(unittest.TestCase):
+    def test_keys_with_limits(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("# keys\nreader reader-secret read-only\none one-secret buckets=bucket\n")
+            file.flush()
+            server = Server("memory:", "--credentials", file.name, "--public-read", "open")
+            self.addCleanup(server.stop)
+
+            def ask(key, method, path, body=b""):
+                secret = {gateway.KEY: gateway.SECRET}.get(key, f"{key}-secret")
+                request = Request(server, method, path, key=key, secret=secret, body=body)
+                return (request.by_header() if key else request).send().status
+
+            for bucket in ("bucket", "open", "other"):
+                self.assertEqual(ask(gateway.KEY, "PUT", "/" + bucket), 200)
+                self.assertEqual(ask(gateway.KEY, "PUT", f"/{bucket}/a", b"a"), 200)
+            self.assertEqual(ask("reader", "GET", "/other/a"), 200)
+            self.assertEqual(ask("reader", "PUT", "/other/a", b"b"), 403)
+            self.assertEqual(ask("one", "PUT", "/bucket/a", b"b"), 200)
+            self.assertEqual(ask("one", "GET", "/other/a"), 403)
+            copied = Request(server, "PUT", "/bucket/stolen", key="one", secret="one-secret",
+                             headers={"x-amz-copy-source": "/other/a"}).by_header().send()
+            self.assertEqual(copied.code, "AccessDenied")
+            self.assertEqual(ask(None, "GET", "/open/a"), 200)
+            self.assertEqual(ask(None, "GET", "/bucket/a"), 403)
+            self.assertEqual(ask(None, "PUT", "/open/a", b"b"), 403)
+            self.assertEqual(ask(None, "GET", "/"), 403)
+
+    def test_read_only(self):
+        server = Server("memory:", "--read-only")
+        self.addCleanup(server.stop)
+        answer = Request(server, "PUT", "/bucket").by_header().send()
+        self.assertEqual((answer.status, answer.code), (403, "AccessDenied"))
+
+    def test_an_open_address_needs_a_key(self):
+        done = subprocess.run([gateway.BIN, "serve", "--addr", "0.0.0.0:0", "memory:"],
+                              capture_output=True, text=True, check=False, timeout=30)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("no key was given", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_a_key_made_by_pail_is_in_no_log(self):
+        server = Server("local:", key=False)
+        self.addCleanup(server.stop)
+        with open(server.log.name, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
