@@ -595,6 +595,36 @@ PAIL_API PAIL_MUST pail_code pail_upload_abort(pail_bucket *bucket, const char *
                                                const char *upload_id, const pail_delete_opts *opts,
                                                pail_error **err);
 
+/* Uploads in parts by the caller's own hand, for who has the parts at other times or places:
+ * pail_put and the writers do all of this by themselves. Begin one; send parts of any number from 1
+ * up in any order, from any thread or process; finish with what the parts' infos said: the object
+ * is visible then. Until finish or pail_upload_abort the parts take room. */
+typedef struct pail_part {
+    uint32_t number;
+    uint64_t size; /* bytes */
+    const char *etag;
+    const char *checksum; /* or NULL */
+} pail_part;
+
+/* *upload_id: yours, pail_free. opts: the attributes and conditions of the object. Network: 1
+ * request. Source: AWS S3 API "CreateMultipartUpload". */
+PAIL_API PAIL_MUST pail_code pail_upload_begin(pail_bucket *bucket, const char *key,
+                                               const pail_put_opts *opts, char **upload_id,
+                                               pail_error **err);
+/* src: memory or a file, not a stream; all but the last part have PAIL_LIMIT_PART_MIN bytes or
+ * more. A number that was sent before is replaced. info: size, etag and checksum of the part; may
+ * be NULL. Errors: PAIL_E_UPLOAD_NOT_FOUND. Network: 1 request. Source: AWS S3 API "UploadPart". */
+PAIL_API PAIL_MUST pail_code pail_upload_part(pail_bucket *bucket, const char *key,
+                                              const char *upload_id, uint32_t number,
+                                              pail_body *src, const pail_put_opts *opts,
+                                              pail_info **info, pail_error **err);
+/* parts: in any order, each number once. opts: the same as at the beginning. info: may be NULL.
+ * Network: 1 request. Source: AWS S3 API "CompleteMultipartUpload". */
+PAIL_API PAIL_MUST pail_code pail_upload_finish(pail_bucket *bucket, const char *key,
+                                                const char *upload_id, const pail_part *parts,
+                                                size_t count, const pail_put_opts *opts,
+                                                pail_info **info, pail_error **err);
+
 /* The tags of an object, in info->tags. info: yours, pail_info_free. Source: AWS S3 API
  * "GetObjectTagging", "PutObjectTagging". */
 PAIL_API PAIL_MUST pail_code pail_tags_get(pail_bucket *bucket, const char *key,
