@@ -4,7 +4,7 @@
 
 #include "base/sys.h"
 
-enum { CLEAN_UP_MS = 30000 };
+enum { CLEAN_UP_MS = 30000, LOOK_EVERY_MS = 100 };
 
 static struct pl_put *of(struct pl_task *t)
 {
@@ -408,7 +408,8 @@ static void dispatch_while(struct pl_put *p, bool (*busy)(const struct pl_put *)
         if (op) {
             pl_task_step(op);
         } else {
-            pl_queue_wait(t->queue, t->call && !t->failing ? t->call->cancel : NULL, -1);
+            pl_queue_wait(t->queue, t->call && !t->failing ? t->call->cancel : NULL,
+                          t->call && t->call->progress ? LOOK_EVERY_MS : -1);
         }
         if (!t->finished) {
             pl_task_look(t);
