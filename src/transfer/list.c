@@ -94,10 +94,11 @@ static pail_code check_moves(struct pl_list *l, const char *token, const char *n
                              struct pail_error **err)
 {
     bool stuck = next && token && strcmp(next, token) == 0;
-    return stuck ? l->rc = pl_fail(err, PAIL_E_PROTOCOL,
-                                   "the listing of \"%s\" does not move on: a page repeats its token",
-                                   l->bucket ? l->bucket : "")
-                 : PAIL_OK;
+    return stuck
+               ? l->rc = pl_fail(err, PAIL_E_PROTOCOL,
+                                 "the listing of \"%s\" does not move on: a page repeats its token",
+                                 l->bucket ? l->bucket : "")
+               : PAIL_OK;
 }
 
 /* Makes the next page current. PAIL_DONE behind the last. */
@@ -159,7 +160,8 @@ pail_code pl_list_ask(struct pl_list *l, struct pl_op *op, struct pail_error **e
     const char *token = l->page ? l->page->op.out.next_token : NULL;
     if (l->rc || l->ahead) {
         return pl_fail(err, l->rc ? l->rc : PAIL_E_BAD_ARGUMENT,
-                       l->rc ? "the listing has failed before" : "the listing reads ahead by itself");
+                       l->rc ? "the listing has failed before"
+                             : "the listing reads ahead by itself");
     }
     if (l->begun && !token) {
         return PAIL_DONE;

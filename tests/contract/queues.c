@@ -191,7 +191,8 @@ static void test_queue__ranges_and_many_deletes(void)
                                     .got = got,
                                     .count = 2}),
               PAIL_OK);
-    CHECK(got[0] == 2 && memcmp(first, "12", 2) == 0 && got[1] == 2 && memcmp(second, "89", 2) == 0);
+    CHECK(got[0] == 2 && memcmp(first, "12", 2) == 0 && got[1] == 2 &&
+          memcmp(second, "89", 2) == 0);
     CHECK_INT(run(q, (pail_request){.verb = PAIL_DELETE_MANY,
                                     .keys = keys,
                                     .count = 3,
@@ -211,8 +212,9 @@ static void test_queue__tags_and_buckets(void)
     REQUIRE(q != NULL);
     put_text("a", "x");
     if (supports(PAIL_CAN_TAGS)) {
-        CHECK_INT(run(q, (pail_request){.verb = PAIL_TAGS_SET, .key = "a", .tags = &tag, .count = 1}),
-                  PAIL_OK);
+        CHECK_INT(
+            run(q, (pail_request){.verb = PAIL_TAGS_SET, .key = "a", .tags = &tag, .count = 1}),
+            PAIL_OK);
         CHECK_INT(run(q, (pail_request){.verb = PAIL_TAGS_GET, .key = "a"}), PAIL_OK);
     }
     CHECK_INT(run(q, (pail_request){.verb = PAIL_BUCKET_EXISTS}), PAIL_OK);

@@ -1,0 +1,194 @@
+"""asyncio over the library's queue: one descriptor per event loop, no thread per call.
+
+    bucket = pail.open('s3://my-bucket').aio()
+    data = await bucket.get('key')
+    async for info in bucket.list(prefix='a/'):
+        ...
+
+The arguments are those of Bucket's methods. Cancelling a task ends its request.
+"""
+import asyncio
+import weakref
+
+from . import _pail
+from .native import Bucket
+
+_loops = weakref.WeakKeyDictionary()
+
+
+class Loop:
+    """The queue of one event loop."""
+
+    def __init__(self, loop):
+        self.loop, self.queue = loop, _pail.Queue()
+        self.watched = False
+
+    def watch(self):
+        if not self.watched:
+            self.loop.add_reader(self.queue.fileno(), self.dispatch)
+            self.watched = True
+
+    def dispatch(self):
+        """The descriptor is readable. An idle loop is not kept from ending."""
+        self.queue.dispatch()
+        if not self.queue.under_way:
+            self.loop.remove_reader(self.queue.fileno())
+            self.watched = False
+
+    async def run(self, submit, *args, **options):
+        """Submits and waits; a cancelled task cancels its operation and waits for its end."""
+        future = self.loop.create_future()
+
+        def done(result, error):
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        self.watch()
+        try:
+            operation = submit(args[0], done, *args[1:], **options)
+        except BaseException:
+            if not self.queue.under_way:
+                self.dispatch()
+            raise
+        if operation is None:
+            return None
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            operation.cancel()
+            await asyncio.wait([future])
+            future.exception()
+            raise
+
+
+def current():
+    loop = asyncio.get_running_loop()
+    if loop not in _loops:
+        _loops[loop] = Loop(loop)
+    return _loops[loop]
+
+
+class AsyncBucket:
+    """A bucket whose methods are awaited. Made by Bucket.aio(); `bucket` is the blocking one."""
+
+    def __init__(self, bucket):
+        if not isinstance(bucket, Bucket):
+            raise TypeError(f"takes a Bucket, not {type(bucket).__name__}")
+        self.bucket = bucket
+
+    @property
+    def name(self):
+        return self.bucket.name
+
+    async def get(self, key, sink=None, **options):
+        """Bytes, or their count with a sink."""
+        loop = current()
+        return await loop.run(loop.queue.get, self.bucket, key, sink, **options)
+
+    async def put(self, key, source, **options):
+        """Info. source: not a pipe, which would hold the loop up."""
+        loop = current()
+        return await loop.run(loop.queue.put, self.bucket, key, source, **options)
+
+    async def stat(self, key, **options):
+        loop = current()
+        return await loop.run(loop.queue.stat, self.bucket, key, **options)
+
+    async def delete(self, key, **options):
+        loop = current()
+        await loop.run(loop.queue.delete, self.bucket, key, **options)
+
+    async def copy(self, key, to_key, to_bucket=None, **options):
+        loop = current()
+        to_bucket = to_bucket.bucket if isinstance(to_bucket, AsyncBucket) else to_bucket
+        return await loop.run(loop.queue.copy, self.bucket, key, to_key, to_bucket, **options)
+
+    async def rename(self, key, to_key, **options):
+        """Copies, then deletes the source: not atomic."""
+        if key == to_key:
+            raise _pail.BadArgument(f"{key!r} cannot be renamed to itself")
+        await self.copy(key, to_key, **options)
+        await self.delete(key)
+
+    async def get_ranges(self, key, ranges, **options):
+        """A list of bytes, all of one version."""
+        loop = current()
+        return await loop.run(loop.queue.get_ranges, self.bucket, key, ranges, **options)
+
+    async def delete_many(self, keys, **options):
+        loop = current()
+        return await loop.run(loop.queue.delete_many, self.bucket, keys, **options)
+
+    async def tags(self, key, **options):
+        loop = current()
+        return await loop.run(loop.queue.tags, self.bucket, key, **options)
+
+    async def create(self, *, exist_ok=False):
+        loop = current()
+        try:
+            await loop.run(loop.queue.bucket_create, self.bucket)
+        except _pail.BucketExists:
+            if not exist_ok or not await self.exists():
+                raise
+
+    async def exists(self):
+        loop = current()
+        try:
+            await loop.run(loop.queue.bucket_exists, self.bucket)
+            return True
+        except _pail.BucketNotFound:
+            return False
+
+    async def remove(self, *, delete_contents=False):
+        loop = current()
+        if delete_contents:
+            async for page in self.pages():
+                await self.delete_many([info.key for info in page])
+        await loop.run(loop.queue.bucket_delete, self.bucket)
+
+    async def pages(self, **options):
+        """Lists of Info, a page each; the next page is under way while one is read."""
+        loop = current()
+        listing = self.bucket.list(**options)
+        ahead = asyncio.ensure_future(loop.run(_fetch, loop.queue, listing))
+        try:
+            while await ahead:
+                page = listing.ready()
+                ahead = asyncio.ensure_future(loop.run(_fetch, loop.queue, listing))
+                yield page
+        finally:
+            ahead.cancel()
+            await asyncio.wait([ahead])
+
+    async def list(self, **options):
+        """Every Info, in byte order of the keys."""
+        async for page in self.pages(**options):
+            for info in page:
+                yield info
+
+    async def stream(self, key, chunk_size=8 << 20, *, version=None):
+        """The bytes in pieces, all of one version. Raises Changed where it was replaced."""
+        info = await self.stat(key, version=version)
+        at = 0
+        while at < info.size:
+            try:
+                data = await self.get(key, offset=at, length=chunk_size, version=version,
+                                      if_match=info.etag)
+            except (_pail.PreconditionFailed, _pail.NotFound) as error:
+                raise _pail.Changed(f"{key!r} was replaced while it was read") from error
+            yield data
+            at += len(data)
+
+    def __repr__(self):
+        return f"<pail.AsyncBucket {self.bucket.scheme}:{self.bucket.name}>"
+
+
+def _fetch(queue, done, listing):
+    def came(result, error):
+        done(error is None, error)
+
+    return queue.page(listing, came)

@@ -1,0 +1,165 @@
+"""Clients, buckets and objects by URL: the whole of the library."""
+from . import _pail
+
+
+def text(value):
+    """A setting as the library reads it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def open(url="local:", *, ignore_environment=False, **settings):
+    """A Bucket where the URL names one ('s3://my-bucket'), else a Client. No request.
+
+    Settings have the names of docs/settings.md: aws_region='eu-west-1'. With ignore_environment
+    only they and the URL count. Raises BadConfig for what is unknown, with the nearest name.
+    """
+    settings = {name: text(value) for name, value in settings.items() if value is not None}
+    _, bucket, key = _pail.split_url(url)
+    if bucket is None and key is None:
+        return Client(url, settings, ignore_environment=ignore_environment)
+    return Bucket.from_url(url, settings, ignore_environment=ignore_environment)
+
+
+class Client(_pail.Client):
+    """Client(url='local:', settings=None, *, ignore_environment=False): an account.
+
+    Shared freely between threads. Pickled by its URL and settings (secrets that were given here
+    are among them); what came from the environment is read again where it is opened.
+    """
+
+    def __init__(self, url="local:", settings=None, *, ignore_environment=False):
+        self._origin = url, dict(settings or {}), bool(ignore_environment)
+
+    def __reduce__(self):
+        return _open_client, (type(self), *self._origin)
+
+    def bucket(self, name):
+        """A handle on one bucket; no request. Raises BadBucketName."""
+        made = Bucket(self, name)
+        made._client = self
+        return made
+
+    def __getitem__(self, name):
+        return self.bucket(name)
+
+
+def _open_client(of, url, settings, ignore_environment):
+    return of(url, settings, ignore_environment=ignore_environment)
+
+
+class Bucket(_pail.Bucket):
+    """Bucket(client, name): a handle on one bucket, which need not exist; no request.
+
+    Shared freely between threads. bucket['key'] is an Object. Made by open() or Client.bucket().
+    """
+
+    _client = _origin = None
+
+    @classmethod
+    def from_url(cls, url, settings=None, *, ignore_environment=False):
+        """A bucket with a client of its own. Raises BadConfig, BadBucketName."""
+        made = super().from_url(url, settings, ignore_environment=ignore_environment)
+        made._origin = url, dict(settings or {}), bool(ignore_environment)
+        return made
+
+    def __init__(self, client, name):
+        self._client = client
+
+    def __reduce__(self):
+        if self._origin:
+            return _open_bucket, (type(self), *self._origin)
+        return type(self), (self._client, self.name)
+
+    def object(self, key):
+        """A handle on one object; no request."""
+        return Object(self, key)
+
+    def __getitem__(self, key):
+        return Object(self, key)
+
+    def __iter__(self):
+        return self.list()
+
+    def open(self, key, mode="rb", *, buffering=-1, encoding=None, errors=None, newline=None,
+             **options):
+        """A file: 'rb' and 'r' seek anywhere in one version, 'wb', 'w', 'xb' and 'x' write.
+
+        buffering: 0 gives the raw reader, else a BufferedReader of that many bytes (1 MiB).
+        options: those of reader() or of put(). What is written becomes visible on close(); an
+        exception inside `with` drops it. 'x' fails with Exists where there is one.
+        """
+        from .files import open_object
+        return open_object(self, key, mode, buffering, encoding, errors, newline, options)
+
+    def aio(self):
+        """This bucket for asyncio: an AsyncBucket."""
+        from .aio import AsyncBucket
+        return AsyncBucket(self)
+
+
+def _open_bucket(of, url, settings, ignore_environment):
+    return of.from_url(url, settings, ignore_environment=ignore_environment)
+
+
+class Object:
+    """One key of a bucket. The arguments are those of Bucket's methods without the key."""
+
+    __slots__ = "bucket", "key"
+
+    def __init__(self, bucket, key):
+        self.bucket, self.key = bucket, key
+
+    def get(self, sink=None, **options):
+        return self.bucket.get(self.key, sink, **options)
+
+    def get_ranges(self, ranges, **options):
+        return self.bucket.get_ranges(self.key, ranges, **options)
+
+    def put(self, source, **options):
+        return self.bucket.put(self.key, source, **options)
+
+    def stat(self, **options):
+        return self.bucket.stat(self.key, **options)
+
+    def exists(self, **options):
+        """Whether it is there. 1 request."""
+        try:
+            self.stat(**options)
+            return True
+        except _pail.NotFound as error:
+            if isinstance(error, _pail.BucketNotFound):
+                raise
+            return False
+
+    def delete(self, **options):
+        return self.bucket.delete(self.key, **options)
+
+    def copy(self, to_key, to_bucket=None, **options):
+        return self.bucket.copy(self.key, to_key, to_bucket, **options)
+
+    def rename(self, to_key, **options):
+        """The Object under its new name."""
+        self.bucket.rename(self.key, to_key, **options)
+        return Object(self.bucket, to_key)
+
+    def open(self, mode="rb", **options):
+        return self.bucket.open(self.key, mode, **options)
+
+    def presign(self, method="GET", **options):
+        return self.bucket.presign(self.key, method, **options)
+
+    def tags(self, **options):
+        return self.bucket.tags(self.key, **options)
+
+    def set_tags(self, tags, **options):
+        return self.bucket.set_tags(self.key, tags, **options)
+
+    def __eq__(self, other):
+        return (isinstance(other, Object) and self.key == other.key
+                and self.bucket is other.bucket)
+
+    def __hash__(self):
+        return hash(self.key)
+
+    def __repr__(self):
+        return f"<pail.Object {self.bucket.scheme}:{self.bucket.name}/{self.key}>"
