@@ -76,6 +76,9 @@ static void look_at_all(pail_queue *q)
         if (!op->task->finished) {
             pl_task_look(op->task);
         }
+        if (op->task->stalled && !op->task->finished) {
+            pl_task_start(op->task);
+        }
         if (op->task->finished) {
             complete(op);
         }
@@ -89,7 +92,8 @@ static int sleep_ms(const pail_queue *q, int timeout_ms)
     int64_t wait = timeout_ms < 0 ? 60000 : timeout_ms;
     for (const pail_op *op = q->ops; op; op = op->next) {
         const pail_call *call = op->task->call;
-        bool watched = op->task->deadline_ns || (call && (call->cancel || call->progress));
+        bool watched = op->task->deadline_ns || op->task->stalled ||
+                       (call && (call->cancel || call->progress));
         wait = watched && wait > 100 ? 100 : wait;
     }
     return (int)wait;

@@ -28,7 +28,9 @@ static char *get_buffer(struct pl_put *p, bool first)
                    : p->task.may_block
                        ? pl_pool_take(p->task.pool, p->part_size, p->task.deadline_ns, &e)
                        : pl_pool_try(p->task.pool, p->part_size);
-    if (!buffer) {
+    if (!buffer && p->state == PL_PUT_FILLING && !p->is_writer && !e) {
+        pl_task_stall(&p->task);
+    } else if (!buffer) {
         pl_task_fail(&p->task, PAIL_E_NO_MEMORY, e);
     }
     return buffer;

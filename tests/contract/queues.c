@@ -120,6 +120,38 @@ static void test_queue__stat_copy_and_delete(void)
     pail_queue_free(q);
 }
 
+static int64_t count_bytes(void *buf, size_t n, void *ctx)
+{
+    (void)buf;
+    *(size_t *)ctx += n;
+    return 0;
+}
+
+/* Each stream needs a buffer: those that find none begin when others have ended. */
+static void test_queue__streams_wait_for_their_buffers(void)
+{
+    enum { N = 120 };
+    pail_queue *q = pail_queue_new();
+    struct outcome gets[N] = {{0}};
+    pail_body bodies[N];
+    size_t got[N] = {0};
+    REQUIRE(q != NULL);
+    put_text("k", "12345");
+    for (int i = 0; i < N; i++) {
+        bodies[i] = (pail_body){.kind = PAIL_BODY_FN, .fn = count_bytes, .ctx = &got[i]};
+        pail_request r = {
+            .size = sizeof r, .verb = PAIL_GET, .bucket = bucket, .key = "k", .body = &bodies[i]};
+        CODE(pail_submit(q, &r, note, &gets[i], NULL, &err), PAIL_OK);
+    }
+    dispatch_all(q, gets, N);
+    for (int i = 0; i < N; i++) {
+        CHECK_INT(gets[i].calls, 1);
+        CHECK_INT(gets[i].code, PAIL_OK);
+        CHECK_INT(got[i], 5);
+    }
+    pail_queue_free(q);
+}
+
 static void deleted(const char *key, const pail_error *e, void *ctx)
 {
     (void)key;
@@ -232,6 +264,7 @@ void queue_suite(void)
     CONTRACT(test_queue__many_operations_complete_once_each);
     CONTRACT(test_queue__cancelled_operation_completes_too);
     CONTRACT(test_queue__stat_copy_and_delete);
+    CONTRACT(test_queue__streams_wait_for_their_buffers);
     CONTRACT(test_queue__pages_of_a_listing);
     CONTRACT(test_queue__ranges_and_many_deletes);
     CONTRACT(test_queue__tags_and_buckets);
