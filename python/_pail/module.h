@@ -31,6 +31,7 @@ struct wait {
     bool keeps_lock;       /* it is never given away: the queue form, which does not wait */
     int64_t looked_ms;     /* when signals were looked for */
     bool failed;           /* a Python exception is set; the call is to end */
+    PyObject *raised;      /* owned: what a callback raised in the queue form */
     PyObject *progress;    /* borrowed: progress(done, total or None); NULL: none */
 };
 /* Makes the call, or what it opens, ask `w`, which must live as long. */

@@ -56,16 +56,10 @@ static PyObject *result_of(struct operation *o, const struct state *s, const pai
 static PyObject *failure_of(struct operation *o, const struct state *s, pail_code rc,
                             const pail_error *err)
 {
-    if (!PyErr_Occurred()) {
-        return py_error_new(s, rc, err);
-    }
-    PyObject *type, *value, *traceback;
-    o->wait.failed = false;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
+    py_wait_drop(&o->wait); /* one that is set: of making the result */
+    PyObject *raised = o->wait.raised;
+    o->wait.raised = NULL;
+    return raised ? raised : py_error_new(s, rc, err);
 }
 
 static void completed(pail_op *op, pail_code rc, const pail_info *info, const pail_error *err,
@@ -78,7 +72,7 @@ static void completed(pail_op *op, pail_code rc, const pail_info *info, const pa
     o->op = NULL;
     o->done = NULL;
     o->queue->under_way--;
-    if (rc == PAIL_OK && !PyErr_Occurred() && py_wait_end(&o->wait, o->body.pub.used)) {
+    if (rc == PAIL_OK && !o->wait.raised && py_wait_end(&o->wait, o->body.pub.used)) {
         result = result_of(o, s, info);
     }
     if (!result) {
@@ -119,6 +113,7 @@ static void op_dealloc(PyObject *self)
     py_ranges_drop(&o->ranges);
     py_keys_drop(&o->keys);
     py_args_drop(&o->args);
+    Py_CLEAR(o->wait.raised);
     Py_CLEAR(o->done);
     Py_CLEAR(o->target);
     Py_CLEAR(o->queue);

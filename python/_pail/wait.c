@@ -21,9 +21,23 @@ void py_wait_hold(struct wait *w)
     }
 }
 
+/* In the queue form other callbacks run before the failed call has ended: the exception waits. */
+static void keep_exception(struct wait *w)
+{
+    PyObject *type, *traceback;
+    if (PyErr_Occurred() && !w->raised) {
+        PyErr_Fetch(&type, &w->raised, &traceback);
+        PyErr_NormalizeException(&type, &w->raised, &traceback);
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+    }
+}
+
 void py_wait_drop(struct wait *w)
 {
-    if (!w->keeps_lock) {
+    if (w->keeps_lock) {
+        keep_exception(w);
+    } else {
         w->thread = PyEval_SaveThread();
     }
 }

@@ -13,6 +13,7 @@ import weakref
 from . import _pail
 from .native import Bucket
 
+TICK_S = 0.1
 _loops = weakref.WeakKeyDictionary()
 
 
@@ -21,18 +22,25 @@ class Loop:
 
     def __init__(self, loop):
         self.loop, self.queue = loop, _pail.Queue()
-        self.watched = False
+        self.watched, self.timer = False, None
 
     def watch(self):
         if not self.watched:
             self.loop.add_reader(self.queue.fileno(), self.dispatch)
             self.watched = True
+            self.timer = self.loop.call_later(TICK_S, self.tick)
+
+    def tick(self):
+        """Deadlines, cancels and progress are looked for ten times a second."""
+        self.timer = self.loop.call_later(TICK_S, self.tick)
+        self.dispatch()
 
     def dispatch(self):
-        """The descriptor is readable. An idle loop is not kept from ending."""
+        """The descriptor is readable. An idle loop has nothing of ours to look at."""
         self.queue.dispatch()
-        if not self.queue.under_way:
+        if not self.queue.under_way and self.watched:
             self.loop.remove_reader(self.queue.fileno())
+            self.timer.cancel()
             self.watched = False
 
     async def run(self, submit, *args, **options):
