@@ -7,14 +7,17 @@
 
 The arguments are those of Bucket's methods. Cancelling a task ends its request.
 """
+from __future__ import annotations
+
 import asyncio
 import weakref
+from typing import Any, AsyncIterator, Iterable, Sequence
 
 from . import _pail
 from .native import Bucket
 
 TICK_S = 0.1
-_loops = weakref.WeakKeyDictionary()
+_loops: weakref.WeakKeyDictionary[Any, Loop] = weakref.WeakKeyDictionary()
 
 
 class Loop:
@@ -83,59 +86,61 @@ def current():
 class AsyncBucket:
     """A bucket whose methods are awaited. Made by Bucket.aio(); `bucket` is the blocking one."""
 
-    def __init__(self, bucket):
+    def __init__(self, bucket: Bucket) -> None:
         if not isinstance(bucket, Bucket):
             raise TypeError(f"takes a Bucket, not {type(bucket).__name__}")
         self.bucket = bucket
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.bucket.name
 
-    async def get(self, key, sink=None, **options):
+    async def get(self, key: str, sink: Any = None, **options: Any) -> Any:
         """Bytes, or their count with a sink."""
         loop = current()
         return await loop.run(loop.queue.get, self.bucket, key, sink, **options)
 
-    async def put(self, key, source, **options):
+    async def put(self, key: str, source: Any, **options: Any) -> _pail.Info:
         """Info. source: not a pipe, which would hold the loop up."""
         loop = current()
         return await loop.run(loop.queue.put, self.bucket, key, source, **options)
 
-    async def stat(self, key, **options):
+    async def stat(self, key: str, **options: Any) -> _pail.Info:
         loop = current()
         return await loop.run(loop.queue.stat, self.bucket, key, **options)
 
-    async def delete(self, key, **options):
+    async def delete(self, key: str, **options: Any) -> None:
         loop = current()
         await loop.run(loop.queue.delete, self.bucket, key, **options)
 
-    async def copy(self, key, to_key, to_bucket=None, **options):
+    async def copy(self, key: str, to_key: str, to_bucket: Any = None,
+                   **options: Any) -> _pail.Info:
         loop = current()
         to_bucket = to_bucket.bucket if isinstance(to_bucket, AsyncBucket) else to_bucket
         return await loop.run(loop.queue.copy, self.bucket, key, to_key, to_bucket, **options)
 
-    async def rename(self, key, to_key, **options):
+    async def rename(self, key: str, to_key: str, **options: Any) -> None:
         """Copies, then deletes the source: not atomic."""
         if key == to_key:
             raise _pail.BadArgument(f"{key!r} cannot be renamed to itself")
         await self.copy(key, to_key, **options)
         await self.delete(key)
 
-    async def get_ranges(self, key, ranges, **options):
+    async def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]],
+                         **options: Any) -> list[bytes]:
         """A list of bytes, all of one version."""
         loop = current()
         return await loop.run(loop.queue.get_ranges, self.bucket, key, ranges, **options)
 
-    async def delete_many(self, keys, **options):
+    async def delete_many(self, keys: Iterable[str], **options: Any) -> None:
         loop = current()
         return await loop.run(loop.queue.delete_many, self.bucket, keys, **options)
 
-    async def tags(self, key, **options):
+    async def tags(self, key: str, **options: Any) -> dict[str, str]:
         loop = current()
         return await loop.run(loop.queue.tags, self.bucket, key, **options)
 
-    async def create(self, *, exist_ok=False):
+    async def create(self, *, exist_ok: bool = False) -> None:
         loop = current()
         try:
             await loop.run(loop.queue.bucket_create, self.bucket)
@@ -143,7 +148,7 @@ class AsyncBucket:
             if not exist_ok or not await self.exists():
                 raise
 
-    async def exists(self):
+    async def exists(self) -> bool:
         loop = current()
         try:
             await loop.run(loop.queue.bucket_exists, self.bucket)
@@ -151,14 +156,14 @@ class AsyncBucket:
         except _pail.BucketNotFound:
             return False
 
-    async def remove(self, *, delete_contents=False):
+    async def remove(self, *, delete_contents: bool = False) -> None:
         loop = current()
         if delete_contents:
             async for page in self.pages():
                 await self.delete_many([info.key for info in page])
         await loop.run(loop.queue.bucket_delete, self.bucket)
 
-    async def pages(self, **options):
+    async def pages(self, **options: Any) -> AsyncIterator[Sequence[_pail.Info]]:
         """Lists of Info, a page each; the next page is under way while one is read."""
         loop = current()
         listing = self.bucket.list(**options)
@@ -172,13 +177,14 @@ class AsyncBucket:
             ahead.cancel()
             await asyncio.wait([ahead])
 
-    async def list(self, **options):
+    async def list(self, **options: Any) -> AsyncIterator[_pail.Info]:
         """Every Info, in byte order of the keys."""
         async for page in self.pages(**options):
             for info in page:
                 yield info
 
-    async def stream(self, key, chunk_size=8 << 20, *, version=None):
+    async def stream(self, key: str, chunk_size: int = 8 << 20, *,
+                     version: str | None = None) -> AsyncIterator[bytes]:
         """The bytes in pieces, all of one version. Raises Changed where it was replaced."""
         info = await self.stat(key, version=version)
         at = 0

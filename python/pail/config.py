@@ -1,4 +1,6 @@
 """What a provider is configured with: a dict, the environment and CloudBridge's two files."""
+from __future__ import annotations
+
 import os
 
 FILES = "/etc/cloudbridge.ini", os.path.join("~", ".cloudbridge")
@@ -41,19 +43,19 @@ class Configuration(dict):
         return int(value) if is_set(value) else default
 
     @property
-    def default_result_limit(self):
+    def default_result_limit(self) -> int:
         return self.number("default_result_limit", 50)
 
     @property
-    def default_wait_timeout(self):
+    def default_wait_timeout(self) -> int:
         return self.number("default_wait_timeout", 600)
 
     @property
-    def default_wait_interval(self):
+    def default_wait_interval(self) -> int:
         return self.number("default_wait_interval", 5)
 
     @property
-    def debug_mode(self):
+    def debug_mode(self) -> bool:
         value = self.get("cb_debug")
         return as_bool(value if is_set(value) else get_env("CB_DEBUG", ""))
 
@@ -65,7 +67,8 @@ class TransferConfig:
     max_concurrency: requests at once.
     """
 
-    def __init__(self, threshold=None, part_size=None, max_concurrency=None):
+    def __init__(self, threshold: int | None = None, part_size: int | None = None,
+                 max_concurrency: int | None = None) -> None:
         self.threshold, self.part_size, self.max_concurrency = threshold, part_size, max_concurrency
 
     def __repr__(self):

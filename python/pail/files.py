@@ -1,5 +1,11 @@
 """Objects as Python's files."""
+from __future__ import annotations
+
 import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._pail import Info, Reader, Writer
 
 BUFFER = 1 << 20
 
@@ -7,40 +13,40 @@ BUFFER = 1 << 20
 class ObjectReader(io.RawIOBase):
     """One version of an object as a raw, seekable file; `info` is what the service said of it."""
 
-    def __init__(self, reader, name):
+    def __init__(self, reader: Reader, name: str) -> None:
         self._reader, self.name, self.mode = reader, name, "rb"
 
     @property
-    def info(self):
+    def info(self) -> Info:
         return self._reader.info
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def seekable(self):
+    def seekable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: Any) -> int:
         return self._reader.readinto(buffer)
 
-    def read(self, size=-1):
+    def read(self, size: int | None = -1) -> bytes:
         return self._reader.read(size)
 
-    def readall(self):
+    def readall(self) -> bytes:
         return self._reader.read()
 
-    def pread(self, size, offset):
+    def pread(self, size: int, offset: int) -> bytes:
         """Bytes at an offset, without moving the position."""
         return self._reader.pread(size, offset)
 
-    def seek(self, offset, whence=0):
+    def seek(self, offset: int, whence: int = 0) -> int:
         return self._reader.seek(offset, whence)
 
-    def tell(self):
+    def tell(self) -> int:
         self._checkClosed()
         return self._reader.tell()
 
-    def close(self):
+    def close(self) -> None:
         if not self.closed:
             self._reader.close()
         super().close()
@@ -49,25 +55,26 @@ class ObjectReader(io.RawIOBase):
 class ObjectWriter(io.BufferedIOBase):
     """An object that is being written; close() makes it visible, discard() drops it."""
 
-    def __init__(self, writer, name):
-        self._writer, self.name, self.mode, self.info = writer, name, "wb", None
+    def __init__(self, writer: Writer, name: str) -> None:
+        self._writer, self.name, self.mode = writer, name, "wb"
+        self.info: Info | None = None
 
-    def writable(self):
+    def writable(self) -> bool:
         return True
 
-    def write(self, data):
+    def write(self, data: Any) -> int:
         self._checkClosed()
         return self._writer.write(data)
 
-    def tell(self):
+    def tell(self) -> int:
         return self._writer.tell()
 
-    def discard(self):
+    def discard(self) -> None:
         """Drops what was written: an object that was there stays as it is."""
         self._writer.discard()
         super().close()
 
-    def close(self):
+    def close(self) -> None:
         """Stores the object; `info` is what the service said of it."""
         if self.closed:
             return
@@ -92,8 +99,8 @@ class ObjectWriter(io.BufferedIOBase):
 class TextWriter(io.TextIOWrapper):
     """As ObjectWriter, with str."""
 
-    def discard(self):
-        self.buffer.discard()
+    def discard(self) -> None:
+        self.buffer.discard()  # type: ignore[attr-defined]
 
     def __exit__(self, kind, error, traceback):
         if kind is None:

@@ -1,12 +1,20 @@
 """Uploads in parts, by the program's own hand."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable
+
 from . import _pail
 from .exceptions import InvalidValueException, UploadNotFound
+
+if TYPE_CHECKING:
+    from .objects import BucketObject
+    from .storage import Bucket
 
 
 class UploadPart:
     """A part that was sent. May be pickled and collected anywhere."""
 
-    def __init__(self, part_number, etag, info=None):
+    def __init__(self, part_number: int, etag: str, info: Any = None) -> None:
         self.part_number, self.etag, self._info = part_number, etag, info
 
     def pair(self):
@@ -30,26 +38,26 @@ class UploadPart:
 class MultipartUpload:
     """An upload that was begun: parts in any order from any thread, then complete() or abort()."""
 
-    def __init__(self, bucket, object_name, upload_id):
+    def __init__(self, bucket: Any, object_name: str, upload_id: str) -> None:
         self._bucket, self._name, self._id = bucket, object_name, upload_id
 
     @property
-    def id(self):
+    def id(self) -> str:
         return self._id
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._name
 
     @property
-    def object_name(self):
+    def object_name(self) -> str:
         return self._name
 
     @property
-    def bucket(self):
+    def bucket(self) -> Bucket:
         return self._bucket
 
-    def upload_part(self, part_number, data):
+    def upload_part(self, part_number: int, data: Any) -> UploadPart:
         """Sends a part: bytes-like, str (as UTF-8) or a binary stream. Raises UploadNotFound."""
         if not isinstance(part_number, int) or part_number < 1:
             raise InvalidValueException("part_number", part_number)
@@ -61,7 +69,7 @@ class MultipartUpload:
                                                memoryview(data))
         return UploadPart(part_number, info.etag, info)
 
-    def complete(self, parts):
+    def complete(self, parts: Iterable[UploadPart]) -> BucketObject:
         """Makes the object of the parts, in whatever order they come; returns it."""
         pairs = [part.pair() if isinstance(part, UploadPart)
                  else UploadPart(part.part_number, part.etag).pair() for part in parts]
@@ -70,7 +78,7 @@ class MultipartUpload:
         made._stored(info if info.size else None)
         return made
 
-    def abort(self):
+    def abort(self) -> None:
         """Drops what was sent. Again: nothing."""
         try:
             self._bucket.handle.upload_abort(self._name, self._id)

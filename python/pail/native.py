@@ -1,23 +1,31 @@
 """Clients, buckets and objects by URL: the whole of the library."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
+
 from . import _pail
 
+if TYPE_CHECKING:
+    from .aio import AsyncBucket
 
-def text(value):
+
+def text(value: object) -> str:
     """A setting as the library reads it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def open(url="local:", *, ignore_environment=False, **settings):
+def open(url: str = "local:", *, ignore_environment: bool = False,
+         **settings: object) -> Any:
     """A Bucket where the URL names one ('s3://my-bucket'), else a Client. No request.
 
     Settings have the names of docs/settings.md: aws_region='eu-west-1'. With ignore_environment
     only they and the URL count. Raises BadConfig for what is unknown, with the nearest name.
     """
-    settings = {name: text(value) for name, value in settings.items() if value is not None}
+    given = {name: text(value) for name, value in settings.items() if value is not None}
     _, bucket, key = _pail.split_url(url)
     if bucket is None and key is None:
-        return Client(url, settings, ignore_environment=ignore_environment)
-    return Bucket.from_url(url, settings, ignore_environment=ignore_environment)
+        return Client(url, given, ignore_environment=ignore_environment)
+    return Bucket.from_url(url, given, ignore_environment=ignore_environment)
 
 
 class Client(_pail.Client):
@@ -27,19 +35,20 @@ class Client(_pail.Client):
     are among them); what came from the environment is read again where it is opened.
     """
 
-    def __init__(self, url="local:", settings=None, *, ignore_environment=False):
+    def __init__(self, url: str | None = "local:", settings: Mapping[str, str] | None = None, *,
+                 ignore_environment: bool = False) -> None:
         self._origin = url, dict(settings or {}), bool(ignore_environment)
 
     def __reduce__(self):
         return _open_client, (type(self), *self._origin)
 
-    def bucket(self, name):
+    def bucket(self, name: str) -> Bucket:
         """A handle on one bucket; no request. Raises BadBucketName."""
         made = Bucket(self, name)
         made._client = self
         return made
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Bucket:
         return self.bucket(name)
 
 
@@ -53,16 +62,18 @@ class Bucket(_pail.Bucket):
     Shared freely between threads. bucket['key'] is an Object. Made by open() or Client.bucket().
     """
 
-    _client = _origin = None
+    _client: Any = None
+    _origin: Any = None
 
     @classmethod
-    def from_url(cls, url, settings=None, *, ignore_environment=False):
+    def from_url(cls, url: str, settings: Mapping[str, str] | None = None, *,
+                 ignore_environment: bool = False) -> Bucket:
         """A bucket with a client of its own. Raises BadConfig, BadBucketName."""
-        made = super().from_url(url, settings, ignore_environment=ignore_environment)
+        made: Any = super().from_url(url, settings, ignore_environment=ignore_environment)
         made._origin = url, dict(settings or {}), bool(ignore_environment)
         return made
 
-    def __init__(self, client, name):
+    def __init__(self, client: _pail.Client, name: str) -> None:
         self._client = client
 
     def __reduce__(self):
@@ -70,18 +81,19 @@ class Bucket(_pail.Bucket):
             return _open_bucket, (type(self), *self._origin)
         return type(self), (self._client, self.name)
 
-    def object(self, key):
+    def object(self, key: str) -> Object:
         """A handle on one object; no request."""
         return Object(self, key)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: str) -> Object:
         return Object(self, key)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[_pail.Info]:
         return self.list()
 
-    def open(self, key, mode="rb", *, buffering=-1, encoding=None, errors=None, newline=None,
-             **options):
+    def open(self, key: str, mode: str = "rb", *, buffering: int = -1,
+             encoding: str | None = None, errors: str | None = None, newline: str | None = None,
+             **options: Any) -> Any:
         """A file: 'rb' and 'r' seek anywhere in one version, 'wb', 'w', 'xb' and 'x' write.
 
         buffering: 0 gives the raw reader, else a BufferedReader of that many bytes (1 MiB).
@@ -91,7 +103,7 @@ class Bucket(_pail.Bucket):
         from .files import open_object
         return open_object(self, key, mode, buffering, encoding, errors, newline, options)
 
-    def aio(self):
+    def aio(self) -> AsyncBucket:
         """This bucket for asyncio: an AsyncBucket."""
         from .aio import AsyncBucket
         return AsyncBucket(self)
@@ -106,22 +118,22 @@ class Object:
 
     __slots__ = "bucket", "key"
 
-    def __init__(self, bucket, key):
+    def __init__(self, bucket: Bucket, key: str) -> None:
         self.bucket, self.key = bucket, key
 
-    def get(self, sink=None, **options):
+    def get(self, sink: Any = None, **options: Any) -> Any:
         return self.bucket.get(self.key, sink, **options)
 
-    def get_ranges(self, ranges, **options):
+    def get_ranges(self, ranges: Iterable[tuple[int, int]], **options: Any) -> list[bytes]:
         return self.bucket.get_ranges(self.key, ranges, **options)
 
-    def put(self, source, **options):
+    def put(self, source: Any, **options: Any) -> _pail.Info:
         return self.bucket.put(self.key, source, **options)
 
-    def stat(self, **options):
+    def stat(self, **options: Any) -> _pail.Info:
         return self.bucket.stat(self.key, **options)
 
-    def exists(self, **options):
+    def exists(self, **options: Any) -> bool:
         """Whether it is there. 1 request."""
         try:
             self.stat(**options)
@@ -131,27 +143,28 @@ class Object:
                 raise
             return False
 
-    def delete(self, **options):
+    def delete(self, **options: Any) -> None:
         return self.bucket.delete(self.key, **options)
 
-    def copy(self, to_key, to_bucket=None, **options):
+    def copy(self, to_key: str, to_bucket: Bucket | None = None,
+             **options: Any) -> _pail.Info:
         return self.bucket.copy(self.key, to_key, to_bucket, **options)
 
-    def rename(self, to_key, **options):
+    def rename(self, to_key: str, **options: Any) -> Object:
         """The Object under its new name."""
         self.bucket.rename(self.key, to_key, **options)
         return Object(self.bucket, to_key)
 
-    def open(self, mode="rb", **options):
+    def open(self, mode: str = "rb", **options: Any) -> Any:
         return self.bucket.open(self.key, mode, **options)
 
-    def presign(self, method="GET", **options):
+    def presign(self, method: str = "GET", **options: Any) -> _pail.Presigned:
         return self.bucket.presign(self.key, method, **options)
 
-    def tags(self, **options):
+    def tags(self, **options: Any) -> dict[str, str]:
         return self.bucket.tags(self.key, **options)
 
-    def set_tags(self, tags, **options):
+    def set_tags(self, tags: Mapping[str, str], **options: Any) -> None:
         return self.bucket.set_tags(self.key, tags, **options)
 
     def __eq__(self, other):

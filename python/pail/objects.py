@@ -1,10 +1,18 @@
 """bucket.objects: objects with the names that CloudBridge's users know."""
+from __future__ import annotations
+
 import os
 import time
+from typing import TYPE_CHECKING, Any, Iterator
 
 from .exceptions import InvalidValueException, NotFound
 from .multipart import MultipartUpload
-from .results import ServerPagedResultList, found
+from .results import ResultList, ServerPagedResultList, found
+
+if TYPE_CHECKING:
+    from ._pail import Info
+    from .config import TransferConfig
+    from .storage import Bucket
 
 CHUNK = 1 << 20
 PART_MIN = 5 << 20  # of an upload: what the services in general take
@@ -38,33 +46,34 @@ class BucketObjectSubService:
         self._bucket = bucket
 
     @property
-    def bucket(self):
+    def bucket(self) -> Bucket:
         return self._bucket
 
     @property
     def _service(self):
         return self._bucket.provider.storage._bucket_objects
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[BucketObject]:
         return self.iter()
 
-    def iter(self, **options):
+    def iter(self, **options: Any) -> Iterator[BucketObject]:
         """Every object in byte order of the names; limit: how many are asked for at a time."""
         return self._service.iter(self._bucket, **options)
 
-    def list(self, limit=None, marker=None, prefix=None):
+    def list(self, limit: int | None = None, marker: str | None = None,
+             prefix: str | None = None) -> ResultList:
         """A page; `marker` of the page before it goes on behind that."""
         return self._service.list(self._bucket, limit, marker, prefix)
 
-    def get(self, name):
+    def get(self, name: str) -> BucketObject | None:
         """The object, or None. Raises what else goes wrong: Forbidden, Unavailable, ..."""
         return self._service.get(self._bucket, name)
 
-    def find(self, **criteria):
+    def find(self, **criteria: str) -> ResultList:
         """name=: exact, or with * ? [] by pattern; a name that is there as it stands goes first."""
         return self._service.find(self._bucket, **criteria)
 
-    def create(self, name):
+    def create(self, name: str) -> BucketObject:
         """A name for content to come: no request, and nothing exists until it was uploaded."""
         return self._service.create(self._bucket, name)
 
@@ -127,36 +136,36 @@ class BucketObject:
         self._provider, self._bucket, self._name, self._known = provider, bucket, name, info
 
     @property
-    def id(self):
+    def id(self) -> str:
         return self._name
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._name
 
     @property
-    def bucket(self):
+    def bucket(self) -> Bucket:
         return self._bucket
 
     @property
-    def info(self):
+    def info(self) -> Info:
         """pail.Info: what the service last said of it; asked where it has not said all."""
         if self._known is None or self._known.mtime_ms < 0:
             self.refresh()
         return self._known
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Bytes. Raises NotFound before the first upload."""
         return self.info.size
 
     @property
-    def last_modified(self):
+    def last_modified(self) -> str:
         """UTC, 'YYYY-MM-DDThh:mm:ss.ffffff'."""
         seconds, ms = divmod(self.info.mtime_ms, 1000)
         return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms * 1000:06d}"
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Raises NotFound."""
         self._known = self._bucket.handle.stat(self._name)
 
@@ -165,7 +174,7 @@ class BucketObject:
 
     # ---- content in
 
-    def upload(self, data, config=None):
+    def upload(self, data: Any, config: TransferConfig | None = None) -> BucketObject:
         """Content from str (as UTF-8), bytes-like or a binary stream; returns the object."""
         size = None
         if isinstance(data, str):
@@ -179,7 +188,7 @@ class BucketObject:
         self._stored(self._bucket.handle.put(self._name, data, **options))
         return self
 
-    def upload_from_file(self, path, config=None):
+    def upload_from_file(self, path: Any, config: TransferConfig | None = None) -> BucketObject:
         """Content from a file on this machine, which is never read into memory whole."""
         if not isinstance(path, str) and not hasattr(path, "__fspath__"):
             raise TypeError(f"upload_from_file() takes a path, not {type(path).__name__}")
@@ -197,14 +206,14 @@ class BucketObject:
                 part_size = size  # one request
         return options_of(part_size, concurrency)
 
-    def create_multipart_upload(self):
+    def create_multipart_upload(self) -> MultipartUpload:
         """Begins an upload whose parts the program sends itself. 1 request."""
         return self._provider.storage._bucket_objects.create_multipart_upload(
             self._bucket, self._name)
 
     # ---- content out
 
-    def save_content(self, target_stream, chunk_size=None):
+    def save_content(self, target_stream: Any, chunk_size: int | None = None) -> None:
         """Writes the content to a binary stream."""
         self._chunk(chunk_size)
         if not hasattr(target_stream, "write"):
@@ -212,11 +221,11 @@ class BucketObject:
                             f"{type(target_stream).__name__}")
         self._bucket.handle.get(self._name, target_stream)
 
-    def iter_content(self, chunk_size=None):
+    def iter_content(self, chunk_size: int | None = None) -> Content:
         """The content in pieces of chunk_size bytes (1 MiB), all of one version."""
         return Content(self._bucket.handle, self._name, self._chunk(chunk_size))
 
-    def download_to_file(self, path, config=None):
+    def download_to_file(self, path: Any, config: TransferConfig | None = None) -> None:
         """Content into a file, in one step at the end: one that was there survives a failure."""
         _, part_size, concurrency = self._provider._transfer_values(config)
         if part_size is not None and part_size <= 0:
@@ -235,8 +244,9 @@ class BucketObject:
 
     # ---- the rest
 
-    def generate_url(self, expires_in, writable=False, content_disposition=None,
-                     content_type=None):
+    def generate_url(self, expires_in: int, writable: bool = False,
+                     content_disposition: str | None = None,
+                     content_type: str | None = None) -> str:
         """A URL that lets anyone get the object (or put it) for expires_in seconds.
 
         content_disposition, content_type: what the answer to a get will say.
@@ -246,11 +256,11 @@ class BucketObject:
         return self._bucket.handle.presign(self._name, "PUT" if writable else "GET",
                                            expires_s=int(expires_in), **options).url
 
-    def delete(self):
+    def delete(self) -> None:
         self._bucket.handle.delete(self._name)
         self._known = None
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """A dict that json.dumps() takes: id, name, bucket, and size and time where known."""
         known = {} if self._known is None or self._known.mtime_ms < 0 else {
             "size": self._known.size, "last_modified": self.last_modified}
@@ -279,16 +289,16 @@ class Content:
         self._reader = handle.reader(key)
         self._chunk_size = chunk_size
 
-    def read(self, size=-1):
+    def read(self, size: int = -1) -> bytes:
         return self._reader.read(size)
 
-    def close(self):
+    def close(self) -> None:
         self._reader.close()
 
-    def __iter__(self):
+    def __iter__(self) -> Content:
         return self
 
-    def __next__(self):
+    def __next__(self) -> bytes:
         chunk = self._reader.read(self._chunk_size)
         if not chunk:
             raise StopIteration

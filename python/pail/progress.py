@@ -1,4 +1,8 @@
 """Progress for bars such as tqdm's."""
+from __future__ import annotations
+
+from typing import Any
+
 
 
 class Bar:
@@ -8,10 +12,10 @@ class Bar:
     and once at the end.
     """
 
-    def __init__(self, bar):
+    def __init__(self, bar: Any) -> None:
         self.bar, self.seen = bar, 0
 
-    def __call__(self, done, total):
+    def __call__(self, done: int, total: int | None) -> None:
         if total is not None and getattr(self.bar, "total", total) != total:
             self.bar.total = total
         self.bar.update(done - self.seen)

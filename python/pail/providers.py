@@ -1,5 +1,8 @@
 """Providers: what CloudBridge's configurations mean to the library."""
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 from .config import Configuration, TransferConfig, as_bool, file_values, get_env, is_set
 from .exceptions import (BadConfig, Error, InvalidParamException, ProviderConnectionException,
@@ -37,17 +40,19 @@ class TestMockHelperMixin:
 class CloudProvider:
     """An account: `storage.buckets` are its buckets. `config` as given; None and '' are unset."""
 
-    PROVIDER_ID = URL = None
+    PROVIDER_ID: Any = None
+    URL: Any = None
     PREFIX = "Pail"
     BUCKET, OBJECT = Bucket, BucketObject
+    _zone_name: str | None = None
     # Key of the configuration: (setting of the library, environment variables). A variable is read
     # here where the library does not read it itself.
-    KEYS = {}
+    KEYS: dict[str, tuple[str, list[str]]] = {}
 
-    def __init__(self, config):
+    def __init__(self, config: Any) -> None:
         self._config = Configuration(config)
         self._files = file_values(self.PROVIDER_ID) if self.PROVIDER_ID else {}
-        self._client = None
+        self._client: Any = None
         self._storage = StorageService(self)
         self._check()
 
@@ -64,31 +69,31 @@ class CloudProvider:
             raise
 
     @property
-    def client(self):
+    def client(self) -> Client:
         """The pail.Client behind it."""
         return self._client
 
     @property
-    def config(self):
+    def config(self) -> Configuration:
         return self._config
 
     @property
-    def name(self):
+    def name(self) -> str:
         return type(self).__name__
 
     @property
-    def storage(self):
+    def storage(self) -> StorageService:
         return self._storage
 
     @property
-    def region_name(self):
+    def region_name(self) -> str | None:
         return None
 
     @property
-    def zone_name(self):
-        return getattr(self, "_zone_name", None)
+    def zone_name(self) -> str | None:
+        return self._zone_name
 
-    def authenticate(self):
+    def authenticate(self) -> bool:
         """True, or ProviderConnectionException. 1 request; not being allowed to list is fine."""
         try:
             next(self._client.buckets(page_size=1), None)
@@ -99,7 +104,7 @@ class CloudProvider:
                 raise ProviderConnectionException(str(error)) from error
         return True
 
-    def has_service(self, service_type):
+    def has_service(self, service_type: str) -> bool:
         """Whether provider.<service_type> is there: 'storage.buckets'."""
         found = self
         try:
@@ -109,7 +114,7 @@ class CloudProvider:
             return False
         return bool(found is not None)
 
-    def clone(self, zone=None):
+    def clone(self, zone: Any = None) -> CloudProvider:
         """The same account with a configuration of its own; connections are shared."""
         made = copy.copy(self)
         made._config = Configuration(self._config)
@@ -125,9 +130,9 @@ class CloudProvider:
                 return value
         return default_value
 
-    def settings(self):
+    def settings(self) -> dict[str, str]:
         """The library's settings of this configuration."""
-        made = {}
+        made: dict[str, str] = {}
         given = {**self._files, **{k: v for k, v in self._config.items() if is_set(v)}}
         for key, value in given.items():
             if key not in NOT_SETTINGS:
@@ -199,7 +204,7 @@ class AWSCloudProvider(CloudProvider):
             super()._set(settings, key, value)
 
     @property
-    def region_name(self):
+    def region_name(self) -> str | None:
         return self._client.setting("aws_region")
 
 
@@ -216,7 +221,7 @@ class AzureCloudProvider(CloudProvider):
     }
 
     @property
-    def region_name(self):
+    def region_name(self) -> str | None:
         return self._get_config_value("azure_region_name", "eastus")
 
 
@@ -240,7 +245,7 @@ class GCPCloudProvider(CloudProvider):
         super()._set(settings, key, value)
 
     @property
-    def region_name(self):
+    def region_name(self) -> str | None:
         return self._get_config_value(
             "gcp_region_name", get_env("GCP_DEFAULT_REGION", get_env("GCP_REGION_NAME",
                                                                       "us-central1")))
@@ -271,7 +276,7 @@ class OpenStackCloudProvider(CloudProvider):
         return not of or not begun or of[0] in begun
 
     @property
-    def region_name(self):
+    def region_name(self) -> str | None:
         return self._get_config_value("os_region_name", get_env("OS_REGION_NAME"))
 
 

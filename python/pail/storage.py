@@ -1,10 +1,16 @@
 """provider.storage: buckets with the names that CloudBridge's users know."""
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING, Any, Iterator
 
 from .exceptions import BadBucketName, BucketNotFound, Forbidden, InvalidNameException
 from .objects import (BucketObjectService, BucketObjectSubService, checked_limit, is_pattern,
                       page_of)
-from .results import found
+from .results import ResultList, found
+
+if TYPE_CHECKING:
+    from . import native
 
 BUCKET_NAME = re.compile(r"[a-z][-a-z0-9]{1,61}[a-z0-9]")
 
@@ -34,21 +40,22 @@ class BucketService:
     def __init__(self, provider):
         self.provider = provider
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Bucket]:
         return self.iter()
 
-    def iter(self, limit=None, marker=None, pattern=None):
+    def iter(self, limit: int | None = None, marker: str | None = None,
+             pattern: str | None = None) -> Iterator[Bucket]:
         """Every bucket in name order; limit: how many are asked for at a time."""
         for info in self.provider.client.buckets(pattern=pattern, page_size=limit or 0):
             if marker is None or info.key > marker:
                 yield self.provider.BUCKET(self.provider, info.key)
 
-    def list(self, limit=None, marker=None):
+    def list(self, limit: int | None = None, marker: str | None = None) -> ResultList:
         """A page; `marker` of the page before it goes on behind that."""
         limit = checked_limit(limit, self.provider)
         return page_of(self.iter(limit + 1, marker), limit)
 
-    def get(self, bucket_id):
+    def get(self, bucket_id: str) -> Bucket | None:
         """The bucket, or None. One that may not be asked for is returned: it may well be used."""
         try:
             bucket = self.provider.BUCKET(self.provider, bucket_id)
@@ -58,7 +65,7 @@ class BucketService:
         except BadBucketName:
             return None
 
-    def find(self, **criteria):
+    def find(self, **criteria: str) -> ResultList:
         """name=: exact, or with * ? [] by pattern; a name that is there as it stands goes first."""
         name = self.provider._wanted_name(criteria)
         exact = self.get(name) if name is not None else None
@@ -66,7 +73,7 @@ class BucketService:
             return found([exact] if exact else [])
         return found(self.iter(pattern=name))
 
-    def create(self, name, location=None):
+    def create(self, name: str, location: Any = None) -> Bucket:
         """Raises InvalidNameException before any request, DuplicateResourceException."""
         if not isinstance(name, str) or not BUCKET_NAME.fullmatch(name):
             raise InvalidNameException(
@@ -76,7 +83,7 @@ class BucketService:
         bucket.handle.create(getattr(location, "id", location))
         return bucket
 
-    def delete(self, bucket):
+    def delete(self, bucket: Bucket | str) -> None:
         """A bucket or its id. One that is not there is fine."""
         bucket = bucket if isinstance(bucket, Bucket) else self.provider.BUCKET(self.provider,
                                                                                 bucket)
@@ -95,34 +102,34 @@ class Bucket:
         self._objects = BucketObjectSubService(self)
 
     @property
-    def provider(self):
+    def provider(self) -> Any:
         return self._provider
 
     @property
-    def handle(self):
+    def handle(self) -> native.Bucket:
         return self._handle
 
     @property
-    def id(self):
+    def id(self) -> str:
         return self._handle.name
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._handle.name
 
     @property
-    def objects(self):
+    def objects(self) -> BucketObjectSubService:
         return self._objects
 
-    def delete(self, delete_contents=False):
+    def delete(self, delete_contents: bool = False) -> None:
         """With delete_contents all in it first, by the thousand. Raises BucketNotEmpty."""
         self._handle.remove(delete_contents=delete_contents)
 
-    def exists(self, name):
+    def exists(self, name: str) -> bool:
         """Whether there is an object of that name. 1 request."""
         return self._handle.object(name).exists()
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """A dict that json.dumps() takes."""
         return {"id": self.id, "name": self.name}
 
