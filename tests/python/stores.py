@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 import urllib.parse
 import urllib.request
@@ -104,3 +105,13 @@ def policy_for(bucket):
     return {"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": ["s3:*"],
         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]}
+
+
+def add_clients():
+    """Packages that are not Pail's, from the environment that servers.sh keeps for them."""
+    folder = os.environ.get("PAIL_SERVERS_DIR", os.path.expanduser("~/.cache/pail-servers"))
+    lib = os.path.join(folder, "venv-clients", "lib",
+                       "python%d.%d" % sys.version_info[:2], "site-packages")
+    if os.path.isdir(lib) and lib not in sys.path:
+        sys.path.append(lib)
+    return lib
