@@ -166,17 +166,33 @@ static PyObject *remove_bucket(PyObject *self, PyObject *const *values, Py_ssize
     return run(self, &remove_spec, pail_bucket_delete, values, count, names);
 }
 
-static PyObject *exists(PyObject *self, PyObject *none)
+static const struct arg exists_args[] = {
+    {"timeout", ARG_SECONDS, AT(o.call.deadline_ms)},
+    {"cancel", ARG_CANCEL, AT(o.call.cancel)},
+    {"headers", ARG_PAIRS, AT(o.call.headers)},
+};
+static const struct spec exists_spec = SPEC("exists", 0, 0, exists_args);
+
+static PyObject *exists(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
-    pail_error *err = NULL;
+    const struct state *s = py_state_of(self);
+    struct bucket_call c = {.o.size = sizeof c.o};
+    struct args a;
     struct wait w = {0};
+    pail_error *err = NULL;
     bool there = false;
     pail_bucket *b = py_bucket_of(self);
-    (void)none;
+    if (py_args_take(&a, s, &exists_spec, &c, values, count, names) < 0) {
+        py_args_drop(&a);
+        return NULL;
+    }
+    py_wait_hook(&w, &c.o.call);
     py_wait_enter(&w);
-    pail_code rc = pail_bucket_exists(pail_bucket_client(b), pail_bucket_name(b), &there, &err);
+    pail_code rc =
+        pail_bucket_exists(pail_bucket_client(b), pail_bucket_name(b), &c.o, &there, &err);
     py_wait_leave(&w);
-    return rc ? py_raise(py_state_of(self), &w, rc, err) : PyBool_FromLong(there);
+    py_args_drop(&a);
+    return rc || w.failed ? py_raise(s, &w, rc, err) : PyBool_FromLong(there);
 }
 
 /* ---- listings, readers and writers */
@@ -217,7 +233,8 @@ static PyMethodDef methods[] = {
     {"create", FAST_KEYWORDS(create),
      "create(location=None, *, exist_ok=False, timeout=None, cancel=None, headers=None)\n\n"
      "Makes the bucket. 1 request. Raises BucketExists, BadBucketName, Forbidden."},
-    {"exists", exists, METH_NOARGS, "exists() -> bool\n\n1 request. Raises Forbidden."},
+    {"exists", FAST_KEYWORDS(exists),
+     "exists(*, timeout=None, cancel=None, headers=None) -> bool\n\n1 request. Raises Forbidden."},
     {"remove", FAST_KEYWORDS(remove_bucket),
      "remove(*, delete_contents=False, timeout=None, cancel=None, headers=None)\n\n"
      "Deletes the bucket, also with all in it. Raises BucketNotFound, BucketNotEmpty."},

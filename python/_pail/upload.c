@@ -44,8 +44,13 @@ static const struct arg finish_args[] = {{"key", ARG_TEXT, AT(key)},
                                          OBJECT_ARGS,
                                          COMMON_ARGS};
 static const struct spec finish_spec = SPEC("upload_finish", 3, 3, finish_args);
-static const struct arg abort_args[] = {{"key", ARG_TEXT, AT(key)},
-                                        {"upload_id", ARG_TEXT, AT(upload_id)}};
+static const struct arg abort_args[] = {
+    {"key", ARG_TEXT, AT(key)},
+    {"upload_id", ARG_TEXT, AT(upload_id)},
+    {"timeout", ARG_SECONDS, AT(o.call.deadline_ms)},
+    {"cancel", ARG_CANCEL, AT(o.call.cancel)},
+    {"headers", ARG_PAIRS, AT(o.call.headers)},
+};
 static const struct spec abort_spec = SPEC("upload_abort", 2, 2, abort_args);
 
 PY_METHOD(py_upload_begin)
@@ -185,16 +190,18 @@ PY_METHOD(py_upload_abort)
     struct args a;
     struct wait w = {0};
     pail_error *err = NULL;
-    int ok = py_args_take(&a, s, &abort_spec, &c, values, count, names);
-    pail_code rc = PAIL_OK;
-    if (ok == 0) {
-        py_wait_enter(&w);
-        rc = pail_upload_abort(py_bucket_of(self), c.key, c.upload_id, &err);
-        py_wait_leave(&w);
+    if (py_args_take(&a, s, &abort_spec, &c, values, count, names) < 0) {
+        py_args_drop(&a);
+        return NULL;
     }
+    pail_delete_opts o = {.size = sizeof o, .call = c.o.call};
+    py_wait_hook(&w, &o.call);
+    py_wait_enter(&w);
+    pail_code rc = pail_upload_abort(py_bucket_of(self), c.key, c.upload_id, &o, &err);
+    py_wait_leave(&w);
     py_args_drop(&a);
-    if (ok < 0 || rc) {
-        return ok < 0 ? NULL : py_raise(s, &w, rc, err);
+    if (rc || w.failed) {
+        return py_raise(s, &w, rc, err);
     }
     Py_RETURN_NONE;
 }

@@ -153,7 +153,7 @@ static void test_upload__by_hand_refuses_what_makes_no_sense(void)
          PAIL_E_BAD_ARGUMENT);
     CODE(pail_upload_part(bucket, "k", "", 1, PAIL_BUF("a", 1), NULL, NULL, &err),
          PAIL_E_BAD_ARGUMENT);
-    OK(pail_upload_abort(bucket, "k", id, &err));
+    OK(pail_upload_abort(bucket, "k", id, NULL, &err));
     CODE(pail_upload_part(bucket, "k", id, 1, PAIL_BUF("a", 1), NULL, NULL, &err),
          PAIL_E_UPLOAD_NOT_FOUND);
     pail_free(id);
