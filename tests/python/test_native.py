@@ -18,9 +18,11 @@ class OnMemory(unittest.TestCase):
     def open_client(self):
         return pail.open("memory:")
 
+    name = "my-bucket"
+
     def setUp(self):
         self.client = self.open_client()
-        self.bucket = self.client["my-bucket"]
+        self.bucket = self.client[self.name]
         self.bucket.create()
 
     # ---- files
@@ -141,7 +143,7 @@ class OnMemory(unittest.TestCase):
             with self.assertRaises(exceptions.NotModified):
                 self.bucket.stat("a", if_modified_since=value)
             self.assertEqual(self.bucket.stat("a", if_unmodified_since=value).size, 3)
-        with self.assertRaises(exceptions.VersionNotFound):
+        with self.assertRaises((exceptions.VersionNotFound, exceptions.BadArgument)):
             self.bucket.get("a", version="none-such")
         if info.version:
             self.assertEqual(self.bucket.get("a", version=info.version), b"123")
@@ -184,9 +186,10 @@ class OnMemory(unittest.TestCase):
         moved.delete()
         self.assertFalse(moved.exists())
         self.assertEqual({self.bucket["a"], made}, {made})
-        self.assertIn("my-bucket/a", repr(made))
-        with self.assertRaises(exceptions.BucketNotFound):
-            self.client["not-there"]["a"].exists()
+        self.assertIn(self.bucket.name + "/a", repr(made))
+        if self.client.scheme != "s3":  # which answers a HEAD of an object with a bare 404
+            with self.assertRaises(exceptions.BucketNotFound):
+                self.client["not-there"]["a"].exists()
         self.assertEqual([info.key for info in self.bucket], ["b"])
 
     def test_rename__onto_itself_is_refused(self):
@@ -229,8 +232,9 @@ class OnMemory(unittest.TestCase):
         self.assertEqual(info.size, part + 3)
         self.assertTrue(self.bucket.get("a") == BIG[:part] + b"end")
         self.assertEqual(self.bucket.stat("a").content_type, "text/x-u")
-        with self.assertRaises(exceptions.UploadNotFound):
-            self.bucket.upload_abort("a", upload)
+        if self.client.scheme != "s3":  # MinIO answers 204 to that
+            with self.assertRaises(exceptions.UploadNotFound):
+                self.bucket.upload_abort("a", upload)
         with self.assertRaises(TypeError):
             self.bucket.upload_finish("a", upload, [1])
 
@@ -367,6 +371,17 @@ class OnMemory(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+
+class OnMinio(OnMemory):
+    def open_client(self):
+        for name, endpoint, key, secret, region in stores.servers():
+            if name == "minio":
+                self.name = stores.bucket_name()
+                self.addCleanup(lambda: self.bucket.remove(delete_contents=True))
+                return pail.open("s3:", aws_access_key=key, aws_secret_key=secret,
+                                 aws_region=region, aws_endpoint_url=endpoint)
+        self.skipTest("MinIO is not up")
 
 
 class OnLocal(OnMemory):
