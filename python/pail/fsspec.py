@@ -13,12 +13,12 @@ import contextlib
 import os
 from datetime import datetime, timezone
 
-from fsspec.spec import AbstractFileSystem
-from fsspec.utils import stringify_path
+from fsspec.spec import AbstractFileSystem  # type: ignore[import-untyped]
+from fsspec.utils import stringify_path  # type: ignore[import-untyped]
 
 from . import exceptions
 from .files import ObjectWriter
-from .native import Client, text
+from .native import Client, text, with_defaults
 
 # What fsspec's own classes take; everything else is a setting.
 OWN_OPTIONS = frozenset("""asynchronous loop batch_size use_listings_cache listings_expiry_time
@@ -81,7 +81,7 @@ class PailFileSystem(AbstractFileSystem):
     def client(self):
         """The pail.Client; a process that was forked makes one of its own."""
         if self._opened is None or self._opened[0] != os.getpid():
-            self._opened = os.getpid(), Client(self.url, self.settings)
+            self._opened = os.getpid(), Client(self.url, with_defaults(self.url, self.settings))
         return self._opened[1]
 
     def _at(self, path):
@@ -408,6 +408,6 @@ def progress_of(callback):
 
 def register():
     """Makes the protocols known where the package is not installed, only found by its path."""
-    import fsspec
+    import fsspec  # type: ignore[import-untyped]
     for made in (PailFileSystem, S3, Local, Azure, Google, Swift):
         fsspec.register_implementation(made.protocol, made, clobber=True)

@@ -1,6 +1,8 @@
 """Clients, buckets and objects by URL: the whole of the library."""
 from __future__ import annotations
 
+import functools
+import os
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
 
 from . import _pail
@@ -14,6 +16,27 @@ def text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+@functools.lru_cache(maxsize=None)
+def knows(setting: str) -> bool:
+    """Whether this build has such a setting."""
+    try:
+        _pail.Client("memory:", {setting: ""}, ignore_environment=True)
+        return True
+    except _pail.BadConfig as error:
+        return not error.message.startswith("unknown setting")
+
+
+def with_defaults(url: str | None, settings: dict[str, str]) -> dict[str, str]:
+    """What a program in Python has where nothing else is said: a signed URL of a store on this
+    machine starts the gateway that answers it."""
+    name = "local_presign"
+    is_here = url is None or url.startswith(("local:", "file:"))
+    if (is_here and name not in settings and name not in (url or "") and knows(name)
+            and not os.environ.get("PAIL_LOCAL_PRESIGN")):
+        return {**settings, name: "serve"}
+    return settings
+
+
 def open(url: str = "local:", *, ignore_environment: bool = False,
          **settings: object) -> Any:
     """A Bucket where the URL names one ('s3://my-bucket'), else a Client. No request.
@@ -23,6 +46,7 @@ def open(url: str = "local:", *, ignore_environment: bool = False,
     """
     given = {name: text(value) for name, value in settings.items() if value is not None}
     _, bucket, key = _pail.split_url(url)
+    given = given if ignore_environment else with_defaults(url, given)
     if bucket is None and key is None:
         return Client(url, given, ignore_environment=ignore_environment)
     return Bucket.from_url(url, given, ignore_environment=ignore_environment)

@@ -7,7 +7,7 @@ from typing import Any
 from .config import Configuration, TransferConfig, as_bool, file_values, get_env, is_set
 from .exceptions import (BadConfig, Error, InvalidParamException, ProviderConnectionException,
                          Unsupported)
-from .native import Client, text
+from .native import Client, text, with_defaults
 from .objects import BucketObject
 from .storage import Bucket, StorageService
 
@@ -61,7 +61,7 @@ class CloudProvider:
 
     def _open(self):
         try:
-            return Client(self.URL, self.settings())
+            return Client(self.URL, with_defaults(self.URL, self.settings()))
         except BadConfig as error:
             if error.message.startswith("unknown scheme"):
                 raise Unsupported(f"A provider with name {self.PROVIDER_ID} could not be found: "
