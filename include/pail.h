@@ -595,6 +595,36 @@ PAIL_API PAIL_MUST pail_code pail_upload_abort(pail_bucket *bucket, const char *
                                                const char *upload_id, const pail_delete_opts *opts,
                                                pail_error **err);
 
+/* Uploads in parts by the caller's own hand, for who has the parts at other times or places:
+ * pail_put and the writers do all of this by themselves. Begin one; send parts of any number from 1
+ * up in any order, from any thread or process; finish with what the parts' infos said: the object
+ * is visible then. Until finish or pail_upload_abort the parts take room. */
+typedef struct pail_part {
+    uint32_t number;
+    uint64_t size; /* bytes */
+    const char *etag;
+    const char *checksum; /* or NULL */
+} pail_part;
+
+/* *upload_id: yours, pail_free. opts: the attributes and conditions of the object. Network: 1
+ * request. Source: AWS S3 API "CreateMultipartUpload". */
+PAIL_API PAIL_MUST pail_code pail_upload_begin(pail_bucket *bucket, const char *key,
+                                               const pail_put_opts *opts, char **upload_id,
+                                               pail_error **err);
+/* src: memory or a file, not a stream; all but the last part have PAIL_LIMIT_PART_MIN bytes or
+ * more. A number that was sent before is replaced. info: size, etag and checksum of the part; may
+ * be NULL. Errors: PAIL_E_UPLOAD_NOT_FOUND. Network: 1 request. Source: AWS S3 API "UploadPart". */
+PAIL_API PAIL_MUST pail_code pail_upload_part(pail_bucket *bucket, const char *key,
+                                              const char *upload_id, uint32_t number,
+                                              pail_body *src, const pail_put_opts *opts,
+                                              pail_info **info, pail_error **err);
+/* parts: in any order, each number once. opts: the same as at the beginning. info: may be NULL.
+ * Network: 1 request. Source: AWS S3 API "CompleteMultipartUpload". */
+PAIL_API PAIL_MUST pail_code pail_upload_finish(pail_bucket *bucket, const char *key,
+                                                const char *upload_id, const pail_part *parts,
+                                                size_t count, const pail_put_opts *opts,
+                                                pail_info **info, pail_error **err);
+
 /* The tags of an object, in info->tags. info: yours, pail_info_free. Source: AWS S3 API
  * "GetObjectTagging", "PutObjectTagging". */
 PAIL_API PAIL_MUST pail_code pail_tags_get(pail_bucket *bucket, const char *key,
@@ -674,7 +704,20 @@ PAIL_API int pail_queue_fd(const pail_queue *queue);
  * the first. Returns how many operations completed. */
 PAIL_API int pail_queue_dispatch(pail_queue *queue, int timeout_ms);
 
-typedef enum pail_verb { PAIL_GET = 1, PAIL_PUT, PAIL_STAT, PAIL_DELETE, PAIL_COPY } pail_verb;
+typedef enum pail_verb {
+    PAIL_GET = 1,
+    PAIL_PUT,
+    PAIL_STAT,
+    PAIL_DELETE,
+    PAIL_COPY,
+    PAIL_GET_RANGES,
+    PAIL_DELETE_MANY,
+    PAIL_TAGS_GET,
+    PAIL_TAGS_SET,
+    PAIL_BUCKET_CREATE, /* of the bucket's own name; without exist_ok */
+    PAIL_BUCKET_EXISTS, /* completes with PAIL_OK or PAIL_E_BUCKET_NOT_FOUND */
+    PAIL_BUCKET_DELETE  /* without delete_contents */
+} pail_verb;
 /* One operation: the arguments of the blocking call of that name. All borrowed until its
  * completion. */
 typedef struct pail_request {
@@ -686,6 +729,15 @@ typedef struct pail_request {
     const void *opts;        /* pail_VERB_opts or NULL */
     pail_bucket *dst_bucket; /* copy */
     const char *dst_key;
+    size_t count;             /* of what follows */
+    const char *const *keys;  /* delete_many */
+    pail_deleted_fn each;     /* delete_many; may be NULL */
+    void *each_ctx;           /* delete_many */
+    const pail_range *ranges; /* get_ranges */
+    void *const *bufs;        /* get_ranges */
+    size_t *got;              /* get_ranges */
+    uint64_t coalesce_gap;    /* get_ranges */
+    const pail_kv *tags;      /* tags_set */
 } pail_request;
 /* info: of the object on PAIL_OK where the verb has one; err: on failure; both borrowed for the
  * call. The op is gone after it. */
@@ -698,6 +750,12 @@ typedef void (*pail_done_fn)(pail_op *op, pail_code code, const pail_info *info,
 PAIL_API PAIL_MUST pail_code pail_submit(pail_queue *queue, const pail_request *request,
                                          pail_done_fn done, void *ctx, pail_op **op,
                                          pail_error **err);
+/* Brings the next page of a listing: once `done` has run with PAIL_OK, pail_iter_next gives its
+ * entries without waiting as long as pail_iter_ready says so. Until then the listing is not to be
+ * used. PAIL_DONE: there are no more pages, and done never runs. For a listing that is read by this
+ * alone. */
+PAIL_API PAIL_MUST pail_code pail_iter_submit(pail_queue *queue, pail_iter *iter, pail_done_fn done,
+                                              void *ctx, pail_op **op, pail_error **err);
 /* Asks it to stop; it may still succeed. Threads: the queue's. */
 PAIL_API void pail_op_cancel(pail_op *op);
 

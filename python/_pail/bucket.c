@@ -1,400 +1,341 @@
-/* Bucket: the verbs on objects, and on the bucket itself. */
+/* Bucket: a handle on one bucket. Its verbs on objects are in object.c, many.c and upload.c. */
 #include "module.h"
 
 struct bucket {
     PyObject_HEAD pail_bucket *bucket;
 };
 
-PyObject *py_bucket_take(const struct state *s, pail_bucket *bucket)
-{
-    struct bucket *self = (struct bucket *)s->bucket->tp_alloc(s->bucket, 0);
-    if (!self) {
-        pail_bucket_close(bucket);
-        return NULL;
-    }
-    self->bucket = bucket;
-    return (PyObject *)self;
-}
-
-static pail_bucket *of(PyObject *self)
+pail_bucket *py_bucket_of(PyObject *self)
 {
     return ((struct bucket *)self)->bucket;
 }
 
 static void dealloc(PyObject *self)
 {
-    pail_bucket *bucket = of(self);
+    pail_bucket *bucket = py_bucket_of(self);
     Py_BEGIN_ALLOW_THREADS pail_bucket_close(bucket);
     Py_END_ALLOW_THREADS py_object_free(self);
 }
 
+/* ---- making one */
+
+struct new_call {
+    PyObject *client;
+    const char *name;
+};
+static const struct arg new_args[] = {
+    {"client", ARG_OBJECT, offsetof(struct new_call, client)},
+    {"name", ARG_TEXT, offsetof(struct new_call, name)},
+};
+static const struct spec new_spec = SPEC("Bucket", 2, 2, new_args);
+
+static PyObject *new_bucket(PyTypeObject *type, PyObject *const *values, Py_ssize_t count,
+                            PyObject *names)
+{
+    const struct state *s = py_state_of_type(type);
+    struct new_call c = {0};
+    struct args a;
+    pail_error *err = NULL;
+    int ok = py_args_take(&a, s, &new_spec, &c, values, count, names);
+    py_args_drop(&a);
+    if (ok < 0) {
+        return NULL;
+    }
+    if (!c.client || !PyObject_TypeCheck(c.client, s->client)) {
+        PyErr_SetString(PyExc_TypeError, "Bucket(): client is not a Client");
+        return NULL;
+    }
+    struct bucket *self = (struct bucket *)type->tp_alloc(type, 0);
+    pail_code rc =
+        self ? pail_bucket_open(py_client_of(c.client), c.name, &self->bucket, &err) : PAIL_OK;
+    if (rc) {
+        Py_DECREF(self);
+        return py_raise(s, NULL, rc, err);
+    }
+    return (PyObject *)self;
+}
+
+static PyObject *tp_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    return py_vectorized(new_bucket, type, args, keywords);
+}
+
+struct open_call {
+    const char *url;
+    const pail_kv *settings;
+    size_t settings_count;
+    bool ignore_environment;
+};
+static const struct arg open_args[] = {
+    {"url", ARG_TEXT, offsetof(struct open_call, url)},
+    {"settings", ARG_PAIRS, offsetof(struct open_call, settings)},
+    {"ignore_environment", ARG_FLAG, offsetof(struct open_call, ignore_environment)},
+};
+static const struct spec open_spec = SPEC("from_url", 1, 2, open_args);
+
+static PyObject *from_url(PyObject *type, PyObject *const *values, Py_ssize_t count,
+                          PyObject *names)
+{
+    PyTypeObject *of = (PyTypeObject *)type;
+    const struct state *s = py_state_of_type(of);
+    struct open_call c = {0};
+    struct args a;
+    struct wait w = {0};
+    pail_error *err = NULL;
+    struct bucket *self = NULL;
+    pail_code rc = PAIL_OK;
+    if (py_args_take(&a, s, &open_spec, &c, values, count, names) == 0) {
+        self = (struct bucket *)of->tp_alloc(of, 0);
+    }
+    if (self) {
+        pail_client_opts o = {.size = sizeof o,
+                              .settings = c.settings,
+                              .settings_count = c.settings_count,
+                              .ignore_environment = c.ignore_environment};
+        py_wait_enter(&w);
+        rc = pail_open_bucket(c.url, &o, &self->bucket, &err);
+        py_wait_leave(&w);
+    }
+    py_args_drop(&a);
+    if (rc) {
+        Py_DECREF(self);
+        return py_raise(s, &w, rc, err);
+    }
+    return (PyObject *)self;
+}
+
 /* ---- the bucket itself */
 
-static PyObject *create(PyObject *self, PyObject *args, PyObject *keywords)
+struct bucket_call {
+    PyObject *progress;
+    bool exist_ok, delete_contents;
+    pail_bucket_opts o;
+};
+#define AT(field) offsetof(struct bucket_call, field)
+static const struct arg create_args[] = {
+    {"location", ARG_TEXT, AT(o.location)},           {"exist_ok", ARG_FLAG, AT(exist_ok)},
+    {"timeout", ARG_SECONDS, AT(o.call.deadline_ms)}, {"cancel", ARG_CANCEL, AT(o.call.cancel)},
+    {"headers", ARG_PAIRS, AT(o.call.headers)},
+};
+static const struct spec create_spec = SPEC("create", 0, 1, create_args);
+static const struct arg remove_args[] = {
+    {"delete_contents", ARG_FLAG, AT(delete_contents)},
+    {"timeout", ARG_SECONDS, AT(o.call.deadline_ms)},
+    {"cancel", ARG_CANCEL, AT(o.call.cancel)},
+    {"headers", ARG_PAIRS, AT(o.call.headers)},
+};
+static const struct spec remove_spec = SPEC("remove", 0, 0, remove_args);
+
+typedef pail_code (*bucket_fn)(pail_client *client, const char *name, const pail_bucket_opts *opts,
+                               pail_error **err);
+
+static PyObject *run(PyObject *self, const struct spec *spec, bucket_fn fn, PyObject *const *values,
+                     Py_ssize_t count, PyObject *names)
 {
-    static const char *const names[] = {"location", "exist_ok", NULL};
-    pail_bucket_opts o = {.size = sizeof o};
+    const struct state *s = py_state_of(self);
+    struct bucket_call c = {.o.size = sizeof c.o};
+    struct args a;
+    struct wait w = {0};
     pail_error *err = NULL;
-    struct wait w;
-    int exist_ok = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$p:create", KEYWORDS(names), &o.location,
-                                     &exist_ok)) {
+    pail_bucket *b = py_bucket_of(self);
+    if (py_args_take(&a, s, spec, &c, values, count, names) < 0) {
+        py_args_drop(&a);
         return NULL;
     }
-    o.exist_ok = exist_ok;
-    py_wait_hook(&w, &o.call);
+    c.o.exist_ok = c.exist_ok;
+    c.o.delete_contents = c.delete_contents;
+    py_wait_hook(&w, &c.o.call);
     py_wait_enter(&w);
-    pail_code rc =
-        pail_bucket_create(pail_bucket_client(of(self)), pail_bucket_name(of(self)), &o, &err);
+    pail_code rc = fn(pail_bucket_client(b), pail_bucket_name(b), &c.o, &err);
     py_wait_leave(&w);
+    py_args_drop(&a);
     if (rc || w.failed) {
-        return py_raise(py_state_of(self), &w, rc, err);
+        return py_raise(s, &w, rc, err);
     }
     Py_RETURN_NONE;
 }
 
-static PyObject *exists(PyObject *self, PyObject *none)
+static PyObject *create(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
+    return run(self, &create_spec, pail_bucket_create, values, count, names);
+}
+
+static PyObject *remove_bucket(PyObject *self, PyObject *const *values, Py_ssize_t count,
+                               PyObject *names)
+{
+    return run(self, &remove_spec, pail_bucket_delete, values, count, names);
+}
+
+static const struct arg exists_args[] = {
+    {"timeout", ARG_SECONDS, AT(o.call.deadline_ms)},
+    {"cancel", ARG_CANCEL, AT(o.call.cancel)},
+    {"headers", ARG_PAIRS, AT(o.call.headers)},
+};
+static const struct spec exists_spec = SPEC("exists", 0, 0, exists_args);
+
+static PyObject *exists(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
+{
+    const struct state *s = py_state_of(self);
+    struct bucket_call c = {.o.size = sizeof c.o};
+    struct args a;
+    struct wait w = {0};
     pail_error *err = NULL;
-    struct wait w;
     bool there = false;
-    (void)none;
-    py_wait_enter(&w);
-    pail_code rc = pail_bucket_exists(pail_bucket_client(of(self)), pail_bucket_name(of(self)),
-                                      NULL, &there, &err);
-    py_wait_leave(&w);
-    return rc ? py_raise(py_state_of(self), &w, rc, err) : PyBool_FromLong(there);
-}
-
-static PyObject *remove_bucket(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    static const char *const names[] = {"delete_contents", NULL};
-    pail_bucket_opts o = {.size = sizeof o};
-    pail_error *err = NULL;
-    struct wait w;
-    int delete_contents = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$p:remove", KEYWORDS(names),
-                                     &delete_contents)) {
+    pail_bucket *b = py_bucket_of(self);
+    if (py_args_take(&a, s, &exists_spec, &c, values, count, names) < 0) {
+        py_args_drop(&a);
         return NULL;
     }
-    o.delete_contents = delete_contents;
-    py_wait_hook(&w, &o.call);
+    py_wait_hook(&w, &c.o.call);
     py_wait_enter(&w);
     pail_code rc =
-        pail_bucket_delete(pail_bucket_client(of(self)), pail_bucket_name(of(self)), &o, &err);
+        pail_bucket_exists(pail_bucket_client(b), pail_bucket_name(b), &c.o, &there, &err);
     py_wait_leave(&w);
-    if (rc || w.failed) {
-        return py_raise(py_state_of(self), &w, rc, err);
-    }
-    Py_RETURN_NONE;
+    py_args_drop(&a);
+    return rc || w.failed ? py_raise(s, &w, rc, err) : PyBool_FromLong(there);
 }
 
-/* ---- put and get */
+/* ---- listings, readers and writers */
 
-static PyObject *run_put(PyObject *self, const char *key, PyObject *source, pail_put_opts *o)
+static PyObject *list(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
-    const struct state *s = py_state_of(self);
-    pail_info *info = NULL;
-    pail_error *err = NULL;
-    struct wait w;
-    struct body b;
-    if (py_source_take(&b, s, &w, source) < 0) {
-        return NULL;
-    }
-    py_wait_hook(&w, &o->call);
-    py_wait_enter(&w);
-    pail_code rc = pail_put(of(self), key, &b.pub, o, &info, &err);
-    py_wait_leave(&w);
-    py_body_drop(&b);
-    if (rc || w.failed) {
-        pail_info_free(info);
-        return py_raise(s, &w, rc, err);
-    }
-    return py_info_take(s, info);
+    return py_iter_open(py_state_of(self), LIST_OBJECTS, self, values, count, names);
 }
 
-static PyObject *put(PyObject *self, PyObject *args, PyObject *keywords)
+static PyObject *uploads(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
-    static const char *const names[] = {
-        "key", "source", "content_type", "metadata", "if_match", "if_none_match", NULL};
-    pail_put_opts o = {.size = sizeof o};
-    const char *key;
-    PyObject *source, *metadata = NULL, *made = NULL;
-    struct pairs pairs;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO|$zOzz:put", KEYWORDS(names), &key, &source,
-                                     &o.attr.content_type, &metadata, &o.cond.if_match,
-                                     &o.cond.if_none_match)) {
-        return NULL;
-    }
-    if (py_pairs_take(&pairs, metadata) == 0) {
-        o.attr.metadata = pairs.kv;
-        o.attr.metadata_count = pairs.count;
-        made = run_put(self, key, source, &o);
-    }
-    py_pairs_drop(&pairs);
-    return made;
-}
-
-/* Into bytes where sink is NULL, else the count of the bytes that went into it. */
-static PyObject *run_get(PyObject *self, const char *key, PyObject *sink, pail_get_opts *o)
-{
-    const struct state *s = py_state_of(self);
-    pail_error *err = NULL;
-    PyObject *made = NULL;
-    struct wait w;
-    struct body b;
-    if (py_sink_take(&b, s, &w, sink) < 0) {
-        return NULL;
-    }
-    py_wait_hook(&w, &o->call);
-    py_wait_enter(&w);
-    pail_code rc = pail_get(of(self), key, &b.pub, o, NULL, &err);
-    py_wait_leave(&w);
-    if (rc || w.failed) {
-        made = py_raise(s, &w, rc, err);
-    } else {
-        made = sink ? PyLong_FromUnsignedLongLong(b.pub.used) : py_body_bytes(&b);
-    }
-    py_body_drop(&b);
-    return made;
-}
-
-static PyObject *get(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    static const char *const names[] = {"key", "sink", "offset", "length", "suffix", NULL};
-    pail_get_opts o = {.size = sizeof o};
-    const char *key;
-    PyObject *sink = NULL;
-    unsigned long long offset = 0, length = 0, suffix = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "s|O$KKK:get", KEYWORDS(names), &key, &sink,
-                                     &offset, &length, &suffix)) {
-        return NULL;
-    }
-    o.range = (pail_range){.offset = offset, .length = length, .suffix = suffix};
-    return run_get(self, key, sink == Py_None ? NULL : sink, &o);
-}
-
-static PyObject *reader(PyObject *self, PyObject *key)
-{
-    const char *text;
-    if (!PyArg_Parse(key, "s:reader", &text)) {
-        return NULL;
-    }
-    return py_reader_open(py_state_of(self), of(self), text);
-}
-
-/* ---- stat, delete, copy */
-
-static PyObject *stat_object(PyObject *self, PyObject *key)
-{
-    const struct state *s = py_state_of(self);
-    pail_stat_opts o = {.size = sizeof o};
-    pail_info *info = NULL;
-    pail_error *err = NULL;
-    struct wait w;
-    const char *text;
-    if (!PyArg_Parse(key, "s:stat", &text)) {
-        return NULL;
-    }
-    py_wait_hook(&w, &o.call);
-    py_wait_enter(&w);
-    pail_code rc = pail_stat(of(self), text, &o, &info, &err);
-    py_wait_leave(&w);
-    if (rc || w.failed) {
-        pail_info_free(info);
-        return py_raise(s, &w, rc, err);
-    }
-    return py_info_take(s, info);
-}
-
-static PyObject *delete_object(PyObject *self, PyObject *key)
-{
-    pail_delete_opts o = {.size = sizeof o};
-    pail_error *err = NULL;
-    struct wait w;
-    const char *text;
-    if (!PyArg_Parse(key, "s:delete", &text)) {
-        return NULL;
-    }
-    py_wait_hook(&w, &o.call);
-    py_wait_enter(&w);
-    pail_code rc = pail_delete(of(self), text, &o, &err);
-    py_wait_leave(&w);
-    if (rc || w.failed) {
-        return py_raise(py_state_of(self), &w, rc, err);
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *run_delete_many(PyObject *self, const char *const *keys, size_t count)
-{
-    pail_delete_opts o = {.size = sizeof o};
-    pail_error *err = NULL;
-    struct wait w;
-    py_wait_hook(&w, &o.call);
-    py_wait_enter(&w);
-    pail_code rc = pail_delete_many(of(self), keys, count, NULL, NULL, &o, &err);
-    py_wait_leave(&w);
-    if (rc || w.failed) {
-        return py_raise(py_state_of(self), &w, rc, err);
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *delete_many(PyObject *self, PyObject *iterable)
-{
-    if (PyUnicode_Check(iterable)) { /* else each of its letters would be a key */
-        PyErr_SetString(PyExc_TypeError,
-                        "delete_many() takes many keys; for one there is delete()");
-        return NULL;
-    }
-    PyObject *list = PySequence_Tuple(iterable), *made = NULL;
-    size_t count = list ? (size_t)PyTuple_GET_SIZE(list) : 0;
-    const char **keys = list ? PyMem_Calloc(count + 1, sizeof *keys) : NULL;
-    if (list && !keys) {
-        PyErr_NoMemory();
-    }
-    bool ok = keys != NULL;
-    for (size_t i = 0; ok && i < count; i++) {
-        ok = PyArg_Parse(PyTuple_GET_ITEM(list, (Py_ssize_t)i), "s:delete_many", &keys[i]);
-    }
-    if (ok) {
-        made = run_delete_many(self, keys, count);
-    }
-    PyMem_Free(keys);
-    Py_XDECREF(list);
-    return made;
-}
-
-static PyObject *copy(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    static const char *const names[] = {"key", "to_key", "to_bucket", NULL};
-    const struct state *s = py_state_of(self);
-    pail_copy_opts o = {.size = sizeof o};
-    pail_info *info = NULL;
-    pail_error *err = NULL;
-    struct wait w;
-    const char *key, *to_key;
-    PyObject *to = self;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "ss|O!:copy", KEYWORDS(names), &key, &to_key,
-                                     s->bucket, &to)) {
-        return NULL;
-    }
-    py_wait_hook(&w, &o.call);
-    py_wait_enter(&w);
-    pail_code rc = pail_copy(of(self), key, of(to), to_key, &o, &info, &err);
-    py_wait_leave(&w);
-    if (rc || w.failed) {
-        pail_info_free(info);
-        return py_raise(s, &w, rc, err);
-    }
-    return py_info_take(s, info);
-}
-
-/* ---- list, presign and names */
-
-static PyObject *list(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    return py_iter_open(py_state_of(self), NULL, of(self), args, keywords);
-}
-
-static PyObject *presign(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    static const char *const names[] = {
-        "key", "method", "expires_s", "response_content_type", "response_content_disposition",
-        NULL};
-    const struct state *s = py_state_of(self);
-    pail_presign_opts o = {.size = sizeof o};
-    pail_presigned *made = NULL;
-    pail_error *err = NULL;
-    struct wait w;
-    const char *key;
-    unsigned expires_s = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "s|z$Izz:presign", KEYWORDS(names), &key,
-                                     &o.method, &expires_s, &o.response_content_type,
-                                     &o.response_content_disposition)) {
-        return NULL;
-    }
-    o.expires_s = expires_s;
-    py_wait_hook(&w, &o.call);
-    py_wait_enter(&w);
-    pail_code rc = pail_presign(of(self), key, &o, &made, &err);
-    py_wait_leave(&w);
-    if (rc || w.failed) {
-        pail_presigned_free(made);
-        return py_raise(s, &w, rc, err);
-    }
-    return py_presigned_take(s, made);
+    return py_iter_open(py_state_of(self), LIST_UPLOADS, self, values, count, names);
 }
 
 static PyObject *name(PyObject *self, void *none)
 {
     (void)none;
-    return py_text(pail_bucket_name(of(self)));
+    return py_text(pail_bucket_name(py_bucket_of(self)));
+}
+
+static PyObject *scheme(PyObject *self, void *none)
+{
+    (void)none;
+    return py_text(pail_client_scheme(pail_bucket_client(py_bucket_of(self))));
 }
 
 static PyObject *repr(PyObject *self)
 {
     return PyUnicode_FromFormat("<pail.Bucket %s:%s>",
-                                pail_client_scheme(pail_bucket_client(of(self))),
-                                pail_bucket_name(of(self)));
+                                pail_client_scheme(pail_bucket_client(py_bucket_of(self))),
+                                pail_bucket_name(py_bucket_of(self)));
 }
 
-#define WITH_KEYWORDS(f) (PyCFunction)(void (*)(void))(f), METH_VARARGS | METH_KEYWORDS
-
 static PyMethodDef methods[] = {
-    {"create", WITH_KEYWORDS(create),
-     "create(location=None, *, exist_ok=False)\n\nMakes the bucket. 1 request.\n"
-     "Raises BucketExists, BadBucketName, Forbidden."},
-    {"exists", exists, METH_NOARGS, "Whether there is such a bucket. 1 request."},
-    {"remove", WITH_KEYWORDS(remove_bucket),
-     "remove(*, delete_contents=False)\n\nDeletes the bucket, also with all in it.\n"
-     "Raises BucketNotFound, BucketNotEmpty."},
-    {"put", WITH_KEYWORDS(put),
-     "put(key, source, *, content_type=None, metadata=None, if_match=None, if_none_match=None)"
-     " -> Info\n\nStores an object in one step. source: bytes-like, a path, a descriptor (from its"
-     "\nposition) or a binary file. if_none_match='*': only where there is none.\n"
-     "Raises BucketNotFound, Exists, PreconditionFailed, Changed."},
-    {"get", WITH_KEYWORDS(get),
-     "get(key, sink=None, *, offset=0, length=0, suffix=0) -> bytes, or int with a sink\n\n"
+    {"from_url", (PyCFunction)(void (*)(void))from_url, METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
+     "from_url(url, settings=None, *, ignore_environment=False) -> Bucket\n\n"
+     "With a client of its own. No request. Raises BadConfig, BadBucketName."},
+    {"create", FAST_KEYWORDS(create),
+     "create(location=None, *, exist_ok=False, timeout=None, cancel=None, headers=None)\n\n"
+     "Makes the bucket. 1 request. Raises BucketExists, BadBucketName, Forbidden."},
+    {"exists", FAST_KEYWORDS(exists),
+     "exists(*, timeout=None, cancel=None, headers=None) -> bool\n\n1 request. Raises Forbidden."},
+    {"remove", FAST_KEYWORDS(remove_bucket),
+     "remove(*, delete_contents=False, timeout=None, cancel=None, headers=None)\n\n"
+     "Deletes the bucket, also with all in it. Raises BucketNotFound, BucketNotEmpty."},
+    {"reader", FAST_KEYWORDS(py_reader_open),
+     "reader(key, *, version=None, if_match=None, ...) -> Reader\n\n"
+     "One version of an object, anywhere in it. 1 request. Raises NotFound."},
+    {"writer", FAST_KEYWORDS(py_writer_open),
+     "writer(key, *, content_type=None, metadata=None, if_none_match=None, ...) -> Writer\n\n"
+     "Nothing is visible before commit(). The keywords are those of put()."},
+    {"list", FAST_KEYWORDS(list),
+     "list(*, prefix=None, delimiter=None, start_after=None, pattern=None, versions=False,\n"
+     "page_size=0, timeout=None, cancel=None) -> Listing\n\n"
+     "Info in byte order of the keys. 1 request a page."},
+    {"uploads", FAST_KEYWORDS(uploads),
+     "uploads(*, prefix=None, ...) -> Listing\n\nUnfinished uploads: key, upload_id, mtime_ms."},
+    {"get", FAST_KEYWORDS(py_object_get),
+     "get(key, sink=None, *, offset=0, length=0, suffix=0, version=None, sync=False,\n"
+     "with_info=False, if_match=None, if_none_match=None, if_modified_since=None,\n"
+     "if_unmodified_since=None, customer_key=None, part_size=0, concurrency=0, timeout=None,\n"
+     "cancel=None, progress=None, headers=None, request_payer=None) -> bytes, or int with a "
+     "sink\n\n"
      "Reads an object or a range of it: length 0 is to the end, suffix the last bytes. sink: a\n"
      "writable buffer, a path (replaced at the end, in one step), a descriptor or a binary file;\n"
-     "then the count of bytes comes back. Raises NotFound, BadRange, Checksum, TooLarge."},
-    {"reader", reader, METH_O,
-     "reader(key) -> Reader\n\nReads in pieces, all of one version. Raises NotFound."},
-    {"stat", stat_object, METH_O, "stat(key) -> Info\n\n1 request. Raises NotFound."},
-    {"delete", delete_object, METH_O, "delete(key)\n\nOne that is not there is fine. 1 request."},
-    {"delete_many", delete_many, METH_O,
-     "delete_many(keys)\n\nUp to 1000 a request. Raises the first failure, after all were tried."},
-    {"copy", WITH_KEYWORDS(copy),
-     "copy(key, to_key, to_bucket=None) -> Info\n\nBy the service where it can."},
-    {"list", WITH_KEYWORDS(list),
-     "list(*, prefix=None, delimiter=None, start_after=None, pattern=None, page_size=0)\n\n"
-     "An iterator of Info in byte order of the keys."},
-    {"presign", WITH_KEYWORDS(presign),
-     "presign(key, method='GET', *, expires_s=3600, response_content_type=None,\n"
-     "response_content_disposition=None) -> Presigned\n\nNo request. Raises Unsupported."},
+     "then the count of bytes comes back. with_info: (that, Info). timeout in seconds; progress "
+     "is\n"
+     "called as progress(done, total or None) about ten times a second.\n"
+     "Raises NotFound, BadRange, Checksum, Changed, TooLarge, NotModified, PreconditionFailed."},
+    {"put", FAST_KEYWORDS(py_object_put),
+     "put(key, source, *, content_type=None, content_encoding=None, content_language=None,\n"
+     "content_disposition=None, cache_control=None, metadata=None, tags=None, storage_class=None,\n"
+     "acl=None, if_match=None, if_none_match=None, encryption=None, kms_key_id=None,\n"
+     "customer_key=None, expected_size=0, part_size=0, concurrency=0, timeout=None, cancel=None,\n"
+     "progress=None, headers=None, request_payer=None) -> Info\n\n"
+     "Stores an object in one step. source: bytes-like (not copied), a path, a descriptor (from "
+     "its\n"
+     "position) or a binary file, also of unknown length. if_none_match='*': only where there is\n"
+     "none. Raises BucketNotFound, Exists, PreconditionFailed, Conflict, Changed, TooLarge."},
+    {"stat", FAST_KEYWORDS(py_object_stat),
+     "stat(key, *, version=None, if_match=None, ...) -> Info\n\n1 request.\n"
+     "Raises NotFound, VersionNotFound, NotModified, PreconditionFailed."},
+    {"delete", FAST_KEYWORDS(py_object_delete),
+     "delete(key, *, version=None, if_match=None, missing_is_error=False, timeout=None, ...)\n\n"
+     "One that is not there is fine. 1 request."},
+    {"copy", FAST_KEYWORDS(py_object_copy),
+     "copy(key, to_key, to_bucket=None, *, version=None, source_if_match=None, if_match=None,\n"
+     "if_none_match=None, replace=False, content_type=None, metadata=None, ...) -> Info\n\n"
+     "By the service where it can, else through bounded memory; to_bucket may be of another "
+     "client\n"
+     "and provider. replace: with the attributes given here, not those of the source."},
+    {"rename", FAST_KEYWORDS(py_object_rename),
+     "rename(key, to_key, **as_of_copy)\n\nCopies, then deletes the source: not atomic."},
+    {"presign", FAST_KEYWORDS(py_object_presign),
+     "presign(key, method='GET', *, expires_s=3600, version=None, content_type=None,\n"
+     "response_content_type=None, response_content_disposition=None) -> Presigned\n\n"
+     "No request. content_type (PUT): the user must send exactly this.\n"
+     "Raises Unsupported, NoCredentials, BadArgument."},
+    {"tags", FAST_KEYWORDS(py_object_tags),
+     "tags(key, *, version=None) -> dict\n\n1 request. Raises NotFound, Unsupported."},
+    {"set_tags", FAST_KEYWORDS(py_object_set_tags),
+     "set_tags(key, tags, *, version=None)\n\nReplaces all tags. 1 request."},
+    {"delete_many", FAST_KEYWORDS(py_many_delete),
+     "delete_many(keys, *, errors=False, timeout=None, cancel=None)\n\n"
+     "Up to 1000 a request. Raises the first failure after all were tried; with errors=True gives\n"
+     "a dict of key: exception instead."},
+    {"get_ranges", FAST_KEYWORDS(py_many_ranges),
+     "get_ranges(key, ranges, *, coalesce_gap=1 MiB, version=None, if_match=None, ...)\n"
+     "-> list of bytes\n\nranges: (offset, length) pairs, all of one version. Those within\n"
+     "coalesce_gap bytes of each other share a request. Fewer bytes past the end."},
+    {"upload_begin", FAST_KEYWORDS(py_upload_begin),
+     "upload_begin(key, **attributes_of_put) -> upload id\n\n1 request."},
+    {"upload_part", FAST_KEYWORDS(py_upload_part),
+     "upload_part(key, upload_id, number, source, *, timeout=None, ...) -> Info\n\n"
+     "source: bytes-like, a path or a descriptor. Numbers from 1, in any order. 1 request."},
+    {"upload_finish", FAST_KEYWORDS(py_upload_finish),
+     "upload_finish(key, upload_id, parts, **as_at_the_beginning) -> Info\n\n"
+     "parts: (number, Info) pairs. 1 request."},
+    {"upload_abort", FAST_KEYWORDS(py_upload_abort),
+     "upload_abort(key, upload_id)\n\nFrees its parts. 1 request. Raises UploadNotFound."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef attributes[] = {
     {"name", name, NULL, "The bucket's name.", NULL},
+    {"scheme", scheme, NULL, "'local', 'memory', 'file', 's3', ...", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot slots[] = {
+    {Py_tp_new, SLOT(tp_new)},
     {Py_tp_dealloc, SLOT(dealloc)},
     {Py_tp_repr, SLOT(repr)},
     {Py_tp_methods, methods},
     {Py_tp_getset, attributes},
-    {Py_tp_doc, SLOT("A handle on one bucket, which need not exist.")},
+    {Py_tp_doc, SLOT("Bucket(client, name)\n\nA handle on one bucket, which need not exist.")},
     {0, NULL},
 };
 
-static PyType_Spec spec = {.name = "pail.Bucket",
+static PyType_Spec spec = {.name = "pail._pail.Bucket",
                            .basicsize = sizeof(struct bucket),
-                           .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-                                    Py_TPFLAGS_IMMUTABLETYPE,
+                           .flags =
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
                            .slots = slots};
 
 int py_bucket_init(PyObject *module, struct state *s)

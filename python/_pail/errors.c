@@ -171,12 +171,17 @@ static PyObject *new_error(PyObject *of, const pail_error *e)
     return made;
 }
 
+PyObject *py_error_new(const struct state *s, pail_code rc, const pail_error *err)
+{
+    return new_error(class_of(s, rc), err);
+}
+
 PyObject *py_raise(const struct state *s, const struct wait *w, pail_code rc, pail_error *err)
 {
     if (!(w && w->failed) && !PyErr_Occurred()) {
-        PyObject *of = class_of(s, rc), *error = new_error(of, err);
+        PyObject *error = py_error_new(s, rc, err);
         if (error) {
-            PyErr_SetObject(of, error);
+            PyErr_SetObject((PyObject *)Py_TYPE(error), error);
             Py_DECREF(error);
         }
     }

@@ -19,6 +19,10 @@ static PyStructSequence_Field info_fields[] = {
     {"metadata", "dict; names in lower case"},
     {"tags", "dict"},
     {"is_prefix", "a prefix, not an object"},
+    {"is_latest", "of a listing of versions: the current one"},
+    {"is_delete_marker", "of a listing of versions: the object was deleted"},
+    {"upload_id", "of an unfinished upload, or None"},
+    {"encryption", "or None"},
     {NULL, NULL},
 };
 static PyStructSequence_Desc info_desc = {
@@ -57,7 +61,7 @@ PyObject *py_text(const char *text)
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
 }
 
-static PyObject *dict_of(const pail_kv *kv, size_t count)
+PyObject *py_dict_of(const pail_kv *kv, size_t count)
 {
     PyObject *dict = PyDict_New();
     for (size_t i = 0; dict && i < count; i++) {
@@ -105,9 +109,13 @@ PyObject *py_info_new(const struct state *s, const pail_info *i)
         py_text(i->cache_control),
         py_text(i->storage_class),
         py_text(i->checksum),
-        dict_of(i->metadata, i->metadata_count),
-        dict_of(i->tags, i->tag_count),
+        py_dict_of(i->metadata, i->metadata_count),
+        py_dict_of(i->tags, i->tag_count),
         PyBool_FromLong(i->is_prefix),
+        PyBool_FromLong(i->is_latest),
+        PyBool_FromLong(i->is_delete_marker),
+        py_text(i->upload_id),
+        py_text(i->encryption),
     };
     return tuple_of(s->info, values, sizeof values / sizeof *values);
 }
@@ -121,7 +129,7 @@ PyObject *py_info_take(const struct state *s, pail_info *info)
 
 PyObject *py_presigned_take(const struct state *s, pail_presigned *p)
 {
-    PyObject *values[] = {py_text(p->url), dict_of(p->headers, p->header_count),
+    PyObject *values[] = {py_text(p->url), py_dict_of(p->headers, p->header_count),
                           PyLong_FromLongLong(p->expires_ms)};
     pail_presigned_free(p);
     return tuple_of(s->presigned, values, sizeof values / sizeof *values);

@@ -1,5 +1,7 @@
-/* The module: its state, its types and open(). */
+/* The module: its state, its types and what is not a method of one. */
 #include "module.h"
+
+static PyModuleDef definition;
 
 void py_object_free(PyObject *self)
 {
@@ -14,106 +16,124 @@ int py_type_add(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
     return *out ? PyModule_AddType(module, *out) : -1;
 }
 
-/* A client where the URL names no bucket, else a bucket. */
-static PyObject *open_either(const struct state *s, const char *url, const pail_client_opts *o)
+const struct state *py_state_of_type(PyTypeObject *type)
 {
-    char *account = NULL, *name = NULL, *key = NULL;
-    pail_client *client = NULL;
-    pail_bucket *bucket = NULL;
-    pail_error *err = NULL;
-    struct wait w;
-    py_wait_enter(&w);
-    pail_code rc = pail_split_url(url, &account, &name, &key, &err);
-    bool is_bucket = name || key;
-    if (rc == PAIL_OK && is_bucket) {
-        rc = pail_open_bucket(url, o, &bucket, &err);
-    } else if (rc == PAIL_OK) {
-        rc = pail_open(url, o, &client, &err);
+    for (; type; type = type->tp_base) {
+        bool is_heap = type->tp_flags & Py_TPFLAGS_HEAPTYPE;
+        PyObject *module = is_heap ? ((PyHeapTypeObject *)type)->ht_module : NULL;
+        if (module && PyModule_GetDef(module) == &definition) {
+            return PyModule_GetState(module);
+        }
     }
-    pail_free(account);
-    py_wait_leave(&w);
-    return rc          ? py_raise(s, &w, rc, err)
-           : is_bucket ? py_bucket_take(s, bucket)
-                       : py_client_take(s, client);
+    return NULL;
 }
 
-static PyObject *open_url(PyObject *module, PyObject *args, PyObject *keywords)
+const struct state *py_state_of(PyObject *self)
 {
-    static const char *const names[] = {"url", "settings", "ignore_environment", NULL};
-    pail_client_opts o = {.size = sizeof o};
-    const char *url = NULL;
-    PyObject *settings = NULL, *made = NULL;
-    int ignore_environment = 0;
-    struct pairs pairs;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|zO$p:open", KEYWORDS(names), &url, &settings,
-                                     &ignore_environment)) {
+    return py_state_of_type(Py_TYPE(self));
+}
+
+static PyObject *split_url(PyObject *module, PyObject *url)
+{
+    char *account = NULL, *bucket = NULL, *key = NULL;
+    pail_error *err = NULL;
+    const char *text = PyUnicode_AsUTF8(url);
+    if (!text) {
         return NULL;
     }
-    o.ignore_environment = ignore_environment;
-    if (py_pairs_take(&pairs, settings) == 0) {
-        o.settings = pairs.kv;
-        o.settings_count = pairs.count;
-        made = open_either(PyModule_GetState(module), url, &o);
+    pail_code rc = pail_split_url(text, &account, &bucket, &key, &err);
+    if (rc) {
+        return py_raise(PyModule_GetState(module), NULL, rc, err);
     }
-    py_pairs_drop(&pairs);
+    PyObject *made = Py_BuildValue("(NNN)", py_text(account), py_text(bucket), py_text(key));
+    pail_free(account);
     return made;
 }
 
 static PyMethodDef functions[] = {
-    {"open", (PyCFunction)(void (*)(void))open_url, METH_VARARGS | METH_KEYWORDS,
-     "open(url='local:', settings=None, *, ignore_environment=False) -> Client or Bucket\n\n"
-     "A Bucket where the URL names one: 's3://my-bucket'. settings: dict of strings. No request.\n"
-     "Raises BadConfig, BadBucketName."},
+    {"split_url", split_url, METH_O,
+     "split_url(url) -> (account, bucket, key)\n\nBucket and key are None where the URL has none.\n"
+     "Raises BadConfig."},
     {NULL, NULL, 0, NULL},
 };
+
+static int init_names(struct state *s)
+{
+    s->read = PyUnicode_InternFromString("read");
+    s->write = PyUnicode_InternFromString("write");
+    s->timestamp = PyUnicode_InternFromString("timestamp");
+    PyObject *io = PyImport_ImportModule("io");
+    s->file_io = io ? PyObject_GetAttrString(io, "FileIO") : NULL;
+    Py_XDECREF(io);
+    return s->read && s->write && s->timestamp && s->file_io ? 0 : -1;
+}
 
 static int init(PyObject *module)
 {
     struct state *s = PyModule_GetState(module);
-    s->read = PyUnicode_InternFromString("read");
-    s->write = PyUnicode_InternFromString("write");
-    PyObject *io = PyImport_ImportModule("io");
-    s->file_io = io ? PyObject_GetAttrString(io, "FileIO") : NULL;
-    Py_XDECREF(io);
-    bool ok = s->read && s->write && s->file_io && py_errors_init(module, s) == 0 &&
-              py_info_init(module, s) == 0 && py_client_init(module, s) == 0 &&
-              py_bucket_init(module, s) == 0 && py_iter_init(module, s) == 0 &&
-              py_reader_init(module, s) == 0 &&
-              PyModule_AddStringConstant(module, "version", pail_version()) == 0;
-    return ok ? 0 : -1;
+    static int (*const inits[])(PyObject *, struct state *) = {
+        py_errors_init, py_info_init,   py_client_init, py_bucket_init, py_iter_init,
+        py_reader_init, py_writer_init, py_cancel_init, py_queue_init};
+    if (init_names(s) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof inits / sizeof *inits; i++) {
+        if (inits[i](module, s) < 0) {
+            return -1;
+        }
+    }
+    return PyModule_AddStringConstant(module, "version", pail_version());
+}
+
+enum { OBJECT_COUNT = 14 };
+
+/* All but the exceptions. */
+static void objects_of(struct state *s, PyObject **out[OBJECT_COUNT])
+{
+    PyObject **all[OBJECT_COUNT] = {(PyObject **)&s->info,
+                                    (PyObject **)&s->presigned,
+                                    (PyObject **)&s->client,
+                                    (PyObject **)&s->bucket,
+                                    (PyObject **)&s->iter,
+                                    (PyObject **)&s->reader,
+                                    (PyObject **)&s->writer,
+                                    (PyObject **)&s->cancel,
+                                    (PyObject **)&s->queue,
+                                    (PyObject **)&s->operation,
+                                    &s->read,
+                                    &s->write,
+                                    &s->timestamp,
+                                    &s->file_io};
+    for (int i = 0; i < OBJECT_COUNT; i++) {
+        out[i] = all[i];
+    }
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
 {
     struct state *s = PyModule_GetState(module);
+    PyObject **objects[OBJECT_COUNT];
+    objects_of(s, objects);
+    for (int i = 0; i < OBJECT_COUNT; i++) {
+        Py_VISIT(*objects[i]);
+    }
     for (int i = 0; i < ERROR_MAX; i++) {
         Py_VISIT(s->errors[i]);
     }
-    Py_VISIT(s->file_io);
-    Py_VISIT(s->info);
-    Py_VISIT(s->presigned);
-    Py_VISIT(s->client);
-    Py_VISIT(s->bucket);
-    Py_VISIT(s->iter);
-    Py_VISIT(s->reader);
     return 0;
 }
 
 static int clear(PyObject *module)
 {
     struct state *s = PyModule_GetState(module);
+    PyObject **objects[OBJECT_COUNT];
+    objects_of(s, objects);
     for (int i = 0; i < ERROR_MAX; i++) {
         Py_CLEAR(s->errors[i]);
     }
-    Py_CLEAR(s->info);
-    Py_CLEAR(s->presigned);
-    Py_CLEAR(s->client);
-    Py_CLEAR(s->bucket);
-    Py_CLEAR(s->iter);
-    Py_CLEAR(s->reader);
-    Py_CLEAR(s->file_io);
-    Py_CLEAR(s->read);
-    Py_CLEAR(s->write);
+    for (int i = 0; i < OBJECT_COUNT; i++) {
+        Py_CLEAR(*objects[i]);
+    }
     return 0;
 }
 
@@ -126,6 +146,9 @@ static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, SLOT(init)},
 #if PY_VERSION_HEX >= 0x030c0000
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030d0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
     {0, NULL},
 };

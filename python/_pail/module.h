@@ -6,21 +6,21 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <pail.h>
+#include <stdatomic.h>
 
 enum { ERROR_MAX = 64 };
 
 struct state {
     PyObject *errors[ERROR_MAX];    /* exception classes, in the order of the table in errors.c */
     PyTypeObject *info, *presigned; /* named tuples */
-    PyTypeObject *client, *bucket, *iter, *reader;
-    PyObject *read, *write; /* names of methods */
-    PyObject *file_io;      /* io.FileIO */
+    PyTypeObject *client, *bucket, *iter, *reader, *writer, *cancel, *queue, *operation;
+    PyObject *read, *write, *timestamp; /* names of methods */
+    PyObject *file_io;                  /* io.FileIO */
 };
 
-/* Python's functions take keywords as `char **`, and change nothing. */
-#define KEYWORDS(names) ((char **)(uintptr_t)(names))
 /* Its tables hold functions and texts as `void *`, which ISO C does not convert by itself. */
-#define SLOT(what) ((void *)(uintptr_t)(what))
+#define SLOT(what)       ((void *)(uintptr_t)(what))
+#define FAST_KEYWORDS(f) (PyCFunction)(void (*)(void))(f), METH_FASTCALL | METH_KEYWORDS
 
 /* ---- wait.c: calls that may take long, without the interpreter's lock */
 
@@ -28,14 +28,19 @@ struct state {
  * (Ctrl-C) ends it with the exception that its handler raised. */
 struct wait {
     PyThreadState *thread; /* NULL: the lock is held */
+    bool keeps_lock;       /* it is never given away: the queue form, which does not wait */
     int64_t looked_ms;     /* when signals were looked for */
     bool failed;           /* a Python exception is set; the call is to end */
+    PyObject *raised;      /* owned: what a callback raised in the queue form */
+    PyObject *progress;    /* borrowed: progress(done, total or None); NULL: none */
 };
 /* Makes the call, or what it opens, ask `w`, which must live as long. */
 void py_wait_hook(struct wait *w, pail_call *call);
 /* Between the two no Python object may be touched. */
 void py_wait_enter(struct wait *w);
 void py_wait_leave(struct wait *w);
+/* After a success: tells the progress that all is done. False: it raised. */
+bool py_wait_end(struct wait *w, uint64_t bytes);
 /* In a callback of such a call: takes the lock for a moment. */
 void py_wait_hold(struct wait *w);
 void py_wait_drop(struct wait *w);
@@ -43,6 +48,8 @@ void py_wait_drop(struct wait *w);
 /* ---- errors.c */
 
 int py_errors_init(PyObject *module, struct state *s);
+/* An exception with what is known of it. */
+PyObject *py_error_new(const struct state *s, pail_code rc, const pail_error *err);
 /* Raises what went wrong and frees err; NULL. An exception that a callback raised goes first. */
 PyObject *py_raise(const struct state *s, const struct wait *w, pail_code rc, pail_error *err);
 
@@ -54,6 +61,133 @@ PyObject *py_info_new(const struct state *s, const pail_info *info);
 PyObject *py_info_take(const struct state *s, pail_info *info);
 PyObject *py_presigned_take(const struct state *s, pail_presigned *signed_url);
 PyObject *py_text(const char *text); /* None for NULL */
+PyObject *py_dict_of(const pail_kv *kv, size_t count);
+
+/* ---- args.c: arguments into the structs of <pail.h>, by tables */
+
+enum arg_kind {
+    ARG_TEXT,    /* const char *; None: NULL */
+    ARG_BYTES,   /* uint64_t */
+    ARG_COUNT,   /* uint32_t */
+    ARG_FLAG,    /* bool */
+    ARG_SECONDS, /* uint32_t of milliseconds, from a number of seconds */
+    ARG_TIME,    /* int64_t of Unix milliseconds, from those or a datetime */
+    ARG_PAIRS,   /* const pail_kv * and behind it size_t, from a dict of strings */
+    ARG_OBJECT,  /* PyObject *, borrowed; None: NULL */
+    ARG_BUCKET,  /* PyObject *, borrowed: a Bucket */
+    ARG_CANCEL,  /* pail_cancel *, from a Cancel */
+    ARG_PROGRESS /* PyObject *, borrowed: callable */
+};
+struct arg {
+    const char *name;
+    enum arg_kind kind;
+    size_t offset; /* in the struct that is filled */
+};
+/* A signature: the first `positional` may come without a name, the first `required` must come. */
+struct spec {
+    const char *function;
+    unsigned required, positional, count;
+    const struct arg *args;
+};
+#define SPEC(function, required, positional, table)                                                \
+    {                                                                                              \
+        function, required, positional, sizeof(table) / sizeof *(table), table                     \
+    }
+
+enum { PAIRS_MAX = 4 };
+struct pairs {
+    PyObject *items;
+    pail_kv *kv;
+    size_t count;
+};
+/* What the filled struct borrows from, beside the arguments themselves. */
+struct args {
+    struct pairs pairs[PAIRS_MAX];
+    unsigned pair_count;
+    PyObject *keep; /* a tuple of the arguments, where they are to outlive the call */
+};
+/* Fills the zeroed struct `into`. 0, or -1 with an exception; py_args_drop in both cases. */
+int py_args_take(struct args *a, const struct state *s, const struct spec *spec, void *into,
+                 PyObject *const *values, Py_ssize_t count, PyObject *names);
+/* For tp_new, which gets a tuple and a dict. */
+typedef PyObject *(*py_new_fn)(PyTypeObject *type, PyObject *const *values, Py_ssize_t count,
+                               PyObject *names);
+PyObject *py_vectorized(py_new_fn make, PyTypeObject *type, PyObject *args, PyObject *keywords);
+/* As py_args_take, and keeps the arguments alive until py_args_drop. */
+int py_args_keep(struct args *a, const struct state *s, const struct spec *spec, void *into,
+                 PyObject *const *values, Py_ssize_t count, PyObject *names);
+void py_args_drop(struct args *a);
+int py_pairs_take(struct pairs *p, PyObject *dict); /* NULL and None: no pairs */
+void py_pairs_drop(struct pairs *p);
+
+/* ---- calls.c: the arguments of verbs, for the blocking form and the queue form alike */
+
+struct get_call {
+    const char *key;
+    PyObject *sink, *progress;
+    bool with_info;
+    pail_get_opts o;
+};
+struct put_call {
+    const char *key;
+    PyObject *source, *progress;
+    uint64_t expected_size;
+    pail_put_opts o;
+};
+struct stat_call {
+    const char *key;
+    PyObject *progress;
+    pail_stat_opts o;
+};
+struct delete_call {
+    const char *key;
+    PyObject *progress;
+    pail_delete_opts o;
+};
+struct copy_call {
+    const char *key, *to_key;
+    PyObject *to_bucket, *progress;
+    bool replace; /* the attributes are `attr`, not the source's */
+    pail_attributes attr;
+    pail_copy_opts o;
+};
+struct ranges_call {
+    const char *key;
+    PyObject *ranges, *progress;
+    uint64_t gap;
+    pail_get_opts o;
+};
+struct delete_many_call {
+    PyObject *keys;
+    bool errors;
+    pail_delete_opts o;
+};
+extern const struct spec py_get_spec, py_put_spec, py_stat_spec, py_delete_spec, py_copy_spec;
+extern const struct spec py_ranges_spec, py_delete_many_spec; /* many.c */
+
+/* ---- many.c */
+
+/* A bytes object for each range, which the library fills. */
+struct ranges {
+    size_t count;
+    pail_range *ranges;
+    void **bufs;
+    size_t *got;
+    PyObject *list;
+};
+/* Zeroed memory comes in. 0, or -1 with an exception; py_ranges_drop in both cases. */
+int py_ranges_take(struct ranges *r, PyObject *pairs);
+PyObject *py_ranges_list(struct ranges *r); /* once they are filled */
+void py_ranges_drop(struct ranges *r);
+
+/* Many keys. */
+struct keys {
+    PyObject *list;
+    const char **texts;
+    size_t count;
+};
+int py_keys_take(struct keys *k, PyObject *iterable); /* as py_ranges_take */
+void py_keys_drop(struct keys *k);
 
 /* ---- body.c: what is read from or written to */
 
@@ -74,37 +208,72 @@ int py_source_take(struct body *b, const struct state *s, struct wait *w, PyObje
 /* The same as a destination; NULL: bytes, which py_body_bytes then hands over. */
 int py_sink_take(struct body *b, const struct state *s, struct wait *w, PyObject *sink);
 PyObject *py_body_bytes(struct body *b);
+/* object.c: the bytes, or their count where they went into a sink; and the info, if not NULL. */
+PyObject *py_got(const struct state *s, struct body *b, bool has_sink, const pail_info *info);
 void py_body_drop(struct body *b);
-
-/* Pairs of a dict of strings, borrowed as long as `items`. */
-struct pairs {
-    PyObject *items;
-    pail_kv *kv;
-    size_t count;
-};
-int py_pairs_take(struct pairs *p, PyObject *dict); /* NULL and None: no pairs */
-void py_pairs_drop(struct pairs *p);
 
 /* ---- the types */
 
 int py_client_init(PyObject *module, struct state *s);
-PyObject *py_client_take(const struct state *s, pail_client *client);
+pail_client *py_client_of(PyObject *client);
 int py_bucket_init(PyObject *module, struct state *s);
-PyObject *py_bucket_take(const struct state *s, pail_bucket *bucket);
+pail_bucket *py_bucket_of(PyObject *bucket);
 int py_iter_init(PyObject *module, struct state *s);
-/* buckets of `client`, or objects of `bucket`; args: keywords of a listing. */
-PyObject *py_iter_open(const struct state *s, pail_client *client, pail_bucket *bucket,
-                       PyObject *args, PyObject *keywords);
+enum listing { LIST_BUCKETS, LIST_OBJECTS, LIST_UPLOADS };
+/* What `of`, a Client or Bucket, has; values: keywords of a listing. */
+PyObject *py_iter_open(const struct state *s, enum listing what, PyObject *of,
+                       PyObject *const *values, Py_ssize_t count, PyObject *names);
+pail_iter *py_iter_of(PyObject *iter);
 int py_reader_init(PyObject *module, struct state *s);
-PyObject *py_reader_open(const struct state *s, pail_bucket *bucket, const char *key);
+PyObject *py_reader_open(PyObject *bucket, PyObject *const *values, Py_ssize_t count,
+                         PyObject *names);
+int py_writer_init(PyObject *module, struct state *s);
+PyObject *py_writer_open(PyObject *bucket, PyObject *const *values, Py_ssize_t count,
+                         PyObject *names);
+int py_cancel_init(PyObject *module, struct state *s);
+pail_cancel *py_cancel_of(PyObject *cancel);
+int py_queue_init(PyObject *module, struct state *s);
+
+/* Methods of Bucket that are not in bucket.c. */
+#define PY_METHOD(name)                                                                            \
+    PyObject *name(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
+PY_METHOD(py_object_get); /* object.c */
+PY_METHOD(py_object_put);
+PY_METHOD(py_object_stat);
+PY_METHOD(py_object_delete);
+PY_METHOD(py_object_copy);
+PY_METHOD(py_object_rename);
+PY_METHOD(py_object_presign);
+PY_METHOD(py_object_tags);
+PY_METHOD(py_object_set_tags);
+PY_METHOD(py_many_delete); /* many.c */
+PY_METHOD(py_many_ranges);
+PY_METHOD(py_upload_begin); /* upload.c */
+PY_METHOD(py_upload_part);
+PY_METHOD(py_upload_finish);
+PY_METHOD(py_upload_abort);
 
 /* A type of `spec` that the module holds; -1 with an exception. */
 int py_type_add(PyObject *module, PyType_Spec *spec, PyTypeObject **out);
 /* Frees an object of a heap type without members of its own. */
 void py_object_free(PyObject *self);
-static inline const struct state *py_state_of(PyObject *self)
+/* The module's state, also for types that are made in Python from ours. */
+const struct state *py_state_of(PyObject *self);
+const struct state *py_state_of_type(PyTypeObject *type);
+
+/* One thread at a time: true where this one may go on; until py_leave. */
+static inline bool py_occupy(atomic_bool *busy, const char *what)
 {
-    return PyType_GetModuleState(Py_TYPE(self));
+    if (atomic_exchange(busy, true)) {
+        PyErr_Format(PyExc_RuntimeError, "another thread is using this %s", what);
+        return false;
+    }
+    return true;
+}
+
+static inline void py_leave(atomic_bool *busy)
+{
+    atomic_store(busy, false);
 }
 
 #endif

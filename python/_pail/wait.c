@@ -15,26 +15,53 @@ static int64_t now_ms(void)
 
 void py_wait_hold(struct wait *w)
 {
-    PyEval_RestoreThread(w->thread);
-    w->thread = NULL;
+    if (!w->keeps_lock) {
+        PyEval_RestoreThread(w->thread);
+        w->thread = NULL;
+    }
+}
+
+/* In the queue form other callbacks run before the failed call has ended: the exception waits. */
+static void keep_exception(struct wait *w)
+{
+    PyObject *type, *traceback;
+    if (PyErr_Occurred() && !w->raised) {
+        PyErr_Fetch(&type, &w->raised, &traceback);
+        PyErr_NormalizeException(&type, &w->raised, &traceback);
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+    }
 }
 
 void py_wait_drop(struct wait *w)
 {
-    w->thread = PyEval_SaveThread();
+    if (w->keeps_lock) {
+        keep_exception(w);
+    } else {
+        w->thread = PyEval_SaveThread();
+    }
+}
+
+static bool tell(PyObject *progress, uint64_t done, int64_t total)
+{
+    PyObject *answer =
+        total < 0
+            ? PyObject_CallFunction(progress, "KO", (unsigned long long)done, Py_None)
+            : PyObject_CallFunction(progress, "KL", (unsigned long long)done, (long long)total);
+    Py_XDECREF(answer);
+    return answer != NULL;
 }
 
 /* Most calls end before it is time to look, so they never pay for the lock. */
 static int look(uint64_t done, int64_t total, void *ctx)
 {
     struct wait *w = ctx;
-    (void)done;
-    (void)total;
     int64_t now = now_ms();
     if (!w->failed && now - w->looked_ms >= LOOK_EVERY_MS) {
         w->looked_ms = now;
         py_wait_hold(w);
-        w->failed = PyErr_CheckSignals() < 0;
+        w->failed = (!w->keeps_lock && PyErr_CheckSignals() < 0) ||
+                    (w->progress && !tell(w->progress, done, total));
         py_wait_drop(w);
     }
     return w->failed ? -1 : 0;
@@ -56,4 +83,10 @@ void py_wait_enter(struct wait *w)
 void py_wait_leave(struct wait *w)
 {
     py_wait_hold(w);
+}
+
+bool py_wait_end(struct wait *w, uint64_t bytes)
+{
+    w->failed = w->progress && !tell(w->progress, bytes, (int64_t)bytes);
+    return !w->failed;
 }

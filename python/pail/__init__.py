@@ -12,9 +12,21 @@ and the library's own, by URL:
     bucket.put('greeting.txt', b'Hello')
 """
 from . import exceptions
-from ._pail import (Bucket, Client, Error, Info, Listing, Presigned, Reader,
+from ._pail import (Cancel, Error, Info, Listing, Presigned, Reader, Writer, split_url,
                     version as __version__)
-from .factory import CloudProviderFactory, ProviderList, open
+from .config import TransferConfig
+from .factory import CloudProviderFactory, ProviderList
+from .native import Bucket, Client, Object, open
+from .progress import Bar
 
-__all__ = ["Bucket", "Client", "CloudProviderFactory", "Error", "Info", "Listing", "Presigned",
-           "ProviderList", "Reader", "exceptions", "open"]
+__all__ = ["Bar", "Bucket", "Cancel", "Client", "CloudProviderFactory", "Error", "Info", "Listing",
+           "Object", "Presigned", "ProviderList", "Reader", "TransferConfig", "Writer",
+           "exceptions", "open", "split_url"]
+
+
+def __getattr__(name):
+    """AsyncBucket is imported where it is used: asyncio costs more than all the rest."""
+    if name == "AsyncBucket":
+        from .aio import AsyncBucket
+        return AsyncBucket
+    raise AttributeError(f"module 'pail' has no attribute {name!r}")

@@ -15,6 +15,14 @@ class InvalidParamException(InvalidNameException):
     """A search by something that cannot be searched by."""
 
 
+class InvalidLabelException(InvalidNameException):
+    """A label that nothing can have. Object storage has no labels: for CloudBridge's users."""
+
+
+class WaitStateException(Error):
+    """Waited too long. Object storage has nothing to wait for: for CloudBridge's users."""
+
+
 class InvalidValueException(Error):
     """A parameter with a value that makes no sense."""
 

@@ -1,29 +1,9 @@
-"""Providers by name and configuration, and open() by URL."""
-from . import _pail
-from .exceptions import Unsupported
-from .storage import StorageService
+"""Providers by name."""
+from __future__ import annotations
 
-# What a configuration may hold for other parts of a cloud than its object storage.
-ELSEWHERE = {
-    "aws_page_size", "aws_zone_name", "cb_debug", "default_result_limit", "default_wait_interval",
-    "default_wait_timeout", "ec2_endpoint_url", "ec2_is_secure", "ec2_retries_value",
-    "ec2_validate_certs", "s3_is_secure", "s3_signature_version",
-}
+from typing import Any
 
-
-def text(value):
-    """A setting as the library reads it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def open(url="local:", *, ignore_environment=False, **settings):
-    """A Bucket where the URL names one ('s3://my-bucket'), else a Client. No request.
-
-    Settings have the names of docs/settings.md: aws_region='eu-west-1'. With ignore_environment
-    only they and the URL count. Raises BadConfig for what is unknown, with the nearest name.
-    """
-    return _pail.open(url, {name: text(value) for name, value in settings.items()},
-                      ignore_environment=ignore_environment)
+from .providers import BUILT_IN, CloudProvider, TestMockHelperMixin
 
 
 class ProviderList:
@@ -33,61 +13,41 @@ class ProviderList:
     OPENSTACK = "openstack"
     LOCAL = "local"
     MEMORY = "memory"
-
-
-class CloudProvider:
-    """An account: `storage.buckets` are its buckets. `config` as given; None and '' are unset."""
-
-    PROVIDER_ID = URL = None
-
-    def __init__(self, config):
-        self.config = dict(config)
-        self.client = _pail.open(self.URL, self.settings())
-        self.storage = StorageService(self)
-
-    @property
-    def name(self):
-        return type(self).__name__
-
-    def settings(self):
-        given = {name: text(value) for name, value in self.config.items()
-                 if value is not None and value != "" and name not in ELSEWHERE}
-        validate = given.pop("s3_validate_certs", "true")
-        if validate.lower() in ("false", "0", "no"):
-            given["insecure"] = "true"
-        return given
-
-    @property
-    def result_limit(self):
-        return int(self.config.get("default_result_limit") or 50)
-
-
-class AWSCloudProvider(CloudProvider):
-    """Amazon S3, or with `s3_endpoint_url` a service like it."""
-
-    PROVIDER_ID, URL = ProviderList.AWS, "s3:"
-
-
-class LocalCloudProvider(CloudProvider):
-    """The store on this machine; `local_home` says where, else PAIL_HOME."""
-
-    PROVIDER_ID, URL = ProviderList.LOCAL, "local:"
-
-
-class MemoryCloudProvider(CloudProvider):
-    """Gone with the provider."""
-
-    PROVIDER_ID, URL = ProviderList.MEMORY, "memory:"
-
-
-PROVIDERS = {made.PROVIDER_ID: made
-             for made in (AWSCloudProvider, LocalCloudProvider, MemoryCloudProvider)}
+    MOCK = "mock"
 
 
 class CloudProviderFactory:
-    def create_provider(self, name, config):
-        """A provider; raises NotImplementedError (Unsupported) for a name that it has not."""
-        if name in PROVIDERS:
-            return PROVIDERS[name](config)
-        raise Unsupported(f"A provider with name {name} could not be found: this version of Pail "
-                          f"has {', '.join(sorted(PROVIDERS))}")
+    """Makes providers: CloudProviderFactory().create_provider(ProviderList.AWS, {...})."""
+
+    def __init__(self) -> None:
+        self.provider_list: dict[str, dict[str, Any]] = {}
+        self.discover_providers()
+
+    def register_provider_class(self, cls: Any) -> None:
+        """A subclass of CloudProvider with a PROVIDER_ID; the last of a name counts."""
+        if isinstance(cls, type) and issubclass(cls, CloudProvider) and cls.PROVIDER_ID:
+            self.provider_list[cls.PROVIDER_ID] = {"class": cls}
+
+    def discover_providers(self) -> None:
+        """Those of this package; what was registered by hand stays."""
+        for cls in BUILT_IN:
+            self.provider_list.setdefault(cls.PROVIDER_ID, {"class": cls})
+
+    def list_providers(self) -> dict[str, dict[str, Any]]:
+        return self.provider_list
+
+    def create_provider(self, name: str, config: Any) -> CloudProvider:
+        """A provider; raises NotImplementedError for a name or a store that is not there."""
+        cls = self.get_provider_class(name)
+        if cls is None:
+            raise NotImplementedError(
+                f"A provider with name {name} could not be found: there are "
+                f"{', '.join(sorted(self.provider_list))}")
+        return cls(config)
+
+    def get_provider_class(self, name: str) -> Any:
+        return self.provider_list.get(name, {}).get("class")
+
+    def get_all_provider_classes(self, ignore_mocks: bool = False) -> list[Any]:
+        return [entry["class"] for entry in self.provider_list.values()
+                if not (ignore_mocks and issubclass(entry["class"], TestMockHelperMixin))]

@@ -1,4 +1,4 @@
-#include "api/client.h"
+#include "api/verbs.h"
 #include "transfer/list.h"
 
 struct pail_iter {
@@ -94,6 +94,33 @@ PAIL_API pail_code pail_iter_next(pail_iter *it, const pail_info **item, pail_er
 PAIL_API bool pail_iter_ready(const pail_iter *it)
 {
     return it && pl_list_ready(&it->list);
+}
+
+pail_code pl_iter_ask(pail_iter *it, struct pl_simple *s, pail_call *call, struct pail_error **err)
+{
+    pail_code rc = pl_client_usable(it ? it->client : NULL, err);
+    if (rc) {
+        return rc;
+    }
+    const struct pl_list *l = &it->list;
+    *call = (pail_call){.cancel = (pail_cancel *)(uintptr_t)l->cancel,
+                        .deadline_ms = l->deadline_ms,
+                        .headers = l->headers,
+                        .header_count = l->header_count,
+                        .request_payer = l->request_payer};
+    pl_task_aim(&s->task, it->client, call);
+    struct pl_op *op = pl_simple_init(s, l->kind, l->bucket, NULL);
+    rc = op ? pl_list_ask(&it->list, op, err) : PAIL_E_NO_MEMORY;
+    if (rc) {
+        pail_code none = pl_task_result(&s->task, NULL, op ? NULL : err);
+        return op ? rc : none;
+    }
+    return PAIL_OK;
+}
+
+pail_code pl_iter_accept(pail_iter *it, struct pl_op *op, struct pail_error **err)
+{
+    return pl_list_accept(&it->list, op, err);
 }
 
 PAIL_API void pail_iter_free(pail_iter *it)

@@ -1,29 +1,6 @@
 /* The queue form: the same transfers, moved on by whoever dispatches the user's queue. */
-#include "api/verbs.h"
+#include "api/queue.h"
 #include "base/sys.h"
-
-struct pail_queue {
-    struct pl_queue queue;
-    struct pail_op *ops; /* started and not completed */
-    unsigned forks;
-    int completed; /* in this dispatch */
-};
-
-struct pail_op {
-    struct pail_queue *queue;
-    struct pail_op *prev, *next;
-    struct pl_task *task; /* of `as` */
-    pail_done_fn done;
-    void *ctx;
-    pail_delete_opts delete_opts;
-    pail_stat_opts stat_opts;
-    union {
-        struct pl_get get;
-        struct pl_put put;
-        struct pl_copy copy;
-        struct pl_simple simple;
-    } as;
-};
 
 PAIL_API pail_queue *pail_queue_new(void)
 {
@@ -74,7 +51,14 @@ static void complete(pail_op *op)
     struct pail_error *err = NULL;
     unlink_op(op);
     op->queue->completed++;
-    pail_code rc = pl_task_result(op->task, &info, &err);
+    pail_code rc = op->task->rc;
+    if (op->iter && rc == PAIL_OK) { /* the page goes to the listing before its task is gone */
+        rc = pl_iter_accept(op->iter, &op->as.simple.op->op, &err);
+        (void)pl_task_result(op->task, NULL, NULL);
+    } else {
+        rc = pl_task_result(op->task, &info, &err);
+    }
+    pl_free(op->names);
     if (op->done) {
         op->done(op, rc, info, err, op->ctx);
     }
@@ -92,6 +76,9 @@ static void look_at_all(pail_queue *q)
         if (!op->task->finished) {
             pl_task_look(op->task);
         }
+        if (op->task->stalled && !op->task->finished) {
+            pl_task_start(op->task);
+        }
         if (op->task->finished) {
             complete(op);
         }
@@ -105,7 +92,8 @@ static int sleep_ms(const pail_queue *q, int timeout_ms)
     int64_t wait = timeout_ms < 0 ? 60000 : timeout_ms;
     for (const pail_op *op = q->ops; op; op = op->next) {
         const pail_call *call = op->task->call;
-        bool watched = op->task->deadline_ns || (call && (call->cancel || call->progress));
+        bool watched = op->task->deadline_ns || op->task->stalled ||
+                       (call && (call->cancel || call->progress));
         wait = watched && wait > 100 ? 100 : wait;
     }
     return (int)wait;
@@ -144,101 +132,6 @@ PAIL_API int pail_queue_dispatch(pail_queue *q, int timeout_ms)
         }
         pl_queue_wait(&q->queue, NULL, sleep_ms(q, left > 60000 ? 60000 : (int)left));
     }
-}
-
-/* ---- starting ---- */
-
-static pail_code prepare_stat(pail_op *op, const pail_request *r, struct pail_error **err)
-{
-    struct pl_simple *s = &op->as.simple;
-    pail_stat_opts *o = &op->stat_opts;
-    pail_code rc = pl_bucket_usable(r->bucket, r->key, err);
-    rc = rc ? rc : pl_take_opts(o, sizeof *o, r->opts, err);
-    rc = rc ? rc : pl_call_check(&o->call, err);
-    if (rc) {
-        return rc;
-    }
-    s->wants_info = true;
-    pl_task_aim(&s->task, r->bucket->client, &o->call);
-    struct pl_op *stat = pl_simple_init(s, PL_OP_STAT, r->bucket->name, r->key);
-    if (!stat) {
-        return pl_task_result(&s->task, NULL, err);
-    }
-    stat->version = o->version;
-    stat->cond = o->cond;
-    stat->encryption = &o->encryption;
-    return PAIL_OK;
-}
-
-static pail_code prepare_delete(pail_op *op, const pail_request *r, struct pail_error **err)
-{
-    struct pl_simple *s = &op->as.simple;
-    pail_code rc = pl_delete_prepare(s, &op->delete_opts, r->bucket, r->key, r->opts, err);
-    if (rc == PAIL_OK && op->delete_opts.missing_is_error) {
-        (void)pl_task_result(&s->task, NULL, NULL);
-        pl_fail(err, PAIL_E_UNSUPPORTED, "missing_is_error is for the blocking call only");
-        pl_error_hint(err, "submit a stat first");
-        return PAIL_E_UNSUPPORTED;
-    }
-    return rc;
-}
-
-static pail_code prepare(pail_op *op, const pail_request *r, struct pail_error **err)
-{
-    switch (r->verb) {
-    case PAIL_GET:
-        op->task = &op->as.get.task;
-        return pl_get_prepare(&op->as.get, r->bucket, r->key, r->body, r->opts, err);
-    case PAIL_PUT:
-        op->task = &op->as.put.task;
-        return pl_put_prepare(&op->as.put, r->bucket, r->key, r->body, r->opts, err);
-    case PAIL_STAT: op->task = &op->as.simple.task; return prepare_stat(op, r, err);
-    case PAIL_DELETE: op->task = &op->as.simple.task; return prepare_delete(op, r, err);
-    case PAIL_COPY:
-        op->task = &op->as.copy.task;
-        return pl_copy_prepare(&op->as.copy, r->bucket, r->key, r->dst_bucket, r->dst_key, r->opts,
-                               err);
-    }
-    return pl_fail(err, PAIL_E_BAD_ARGUMENT, "the verb %d is unknown", (int)r->verb);
-}
-
-PAIL_API pail_code pail_submit(pail_queue *q, const pail_request *request, pail_done_fn done,
-                               void *ctx, pail_op **out, pail_error **err)
-{
-    pail_request r;
-    if (out) {
-        *out = NULL;
-    }
-    pail_code rc = pl_take_opts(&r, sizeof r, request, err);
-    rc = rc || q ? rc : pl_fail(err, PAIL_E_BAD_ARGUMENT, "the queue is NULL");
-    pail_op *op = rc ? NULL : pl_calloc(1, sizeof *op);
-    if (!op) {
-        return rc ? rc : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for an operation");
-    }
-    rc = prepare(op, &r, err);
-    if (rc) {
-        pl_free(op);
-        return rc;
-    }
-    op->queue = q;
-    op->done = done;
-    op->ctx = ctx;
-    op->next = q->ops;
-    if (q->ops) {
-        q->ops->prev = op;
-    }
-    q->ops = op;
-    op->task->queue = &q->queue;
-    op->task->may_block = false;
-    op->task->owner = op;
-    pl_task_start(op->task);
-    if (op->task->finished) {
-        pl_queue_kick(&q->queue);
-    }
-    if (out) {
-        *out = op;
-    }
-    return PAIL_OK;
 }
 
 PAIL_API void pail_op_cancel(pail_op *op)

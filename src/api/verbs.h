@@ -29,4 +29,10 @@ PAIL_MUST pail_code pl_delete_names(pail_bucket *b, const struct pl_name *names,
                                     pail_deleted_fn each, void *each_ctx, const pail_call *call,
                                     struct pail_error **err);
 
+/* A task that brings the next page of a listing, and what it brought handed to the listing. `call`
+ * must live as long as the task. PAIL_DONE: there is no next page, and no task. */
+PAIL_MUST pail_code pl_iter_ask(pail_iter *it, struct pl_simple *s, pail_call *call,
+                                struct pail_error **err);
+PAIL_MUST pail_code pl_iter_accept(pail_iter *it, struct pl_op *op, struct pail_error **err);
+
 #endif

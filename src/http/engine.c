@@ -311,7 +311,8 @@ static void wait_for_work(struct pl_http_engine *e)
     if (e->running || e->waiting.count || e->timers) {
         int64_t left = e->check_ns == INT64_MAX ? INT64_MAX : e->check_ns - pl_sys.mono_ns();
         ms = left <= 0 ? 0 : left / 1000000 < ms ? (left + 999999) / 1000000 : ms;
-        ms = e->running ? ms : pl_sys.wait_ms(ms);
+        /* Timers that wait for ever (ops that wait for an errand) are no moment to go to. */
+        ms = e->running || e->check_ns == INT64_MAX ? ms : pl_sys.wait_ms(ms);
     }
     if (e->running == 0) {
         trim(e);

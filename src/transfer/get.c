@@ -94,7 +94,9 @@ static bool submit_get(struct pl_get *g, uint64_t index, const struct pl_range *
     if (is_stream(g)) {
         buffer = get_buffer(g, g->task.in_flight == 0);
         if (!buffer) {
-            if (!g->task.failing && g->task.in_flight == 0 && g->folded == index) {
+            if (index == 0 && !g->etag) {
+                pl_task_stall(&g->task);
+            } else if (!g->task.failing && g->task.in_flight == 0 && g->folded == index) {
                 pl_task_fail(&g->task, PAIL_E_NO_MEMORY, NULL);
             }
             return false;

@@ -16,6 +16,16 @@ static void free_page(struct pl_page *page)
     }
 }
 
+static void fill_request(const struct pl_list *l, struct pl_op *op, const char *token)
+{
+    op->in.list.prefix = l->prefix;
+    op->in.list.delimiter = l->delimiter;
+    op->in.list.start_after = token ? NULL : l->start_after;
+    op->in.list.token = token;
+    op->in.list.max = l->page_size;
+    op->in.list.versions = l->versions;
+}
+
 /* Asks for the page behind `token` (NULL: the first); the token must live as long as the request.
  */
 static struct pl_page *ask(struct pl_list *l, const char *token)
@@ -33,12 +43,7 @@ static struct pl_page *ask(struct pl_list *l, const char *token)
     op->header_count = l->header_count;
     op->request_payer = l->request_payer;
     op->deadline_ns = l->deadline_ms ? pl_sys.mono_ns() + (int64_t)l->deadline_ms * 1000000 : 0;
-    op->in.list.prefix = l->prefix;
-    op->in.list.delimiter = l->delimiter;
-    op->in.list.start_after = token ? NULL : l->start_after;
-    op->in.list.token = token;
-    op->in.list.max = l->page_size;
-    op->in.list.versions = l->versions;
+    fill_request(l, op, token);
     op->done = page_done;
     op->ctx = page;
     page->under_way = true;
@@ -85,6 +90,17 @@ static pail_code fail(struct pl_list *l, struct pl_page *page, struct pail_error
     return page ? l->rc : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a page of a listing");
 }
 
+static pail_code check_moves(struct pl_list *l, const char *token, const char *next,
+                             struct pail_error **err)
+{
+    bool stuck = next && token && strcmp(next, token) == 0;
+    return stuck
+               ? l->rc = pl_fail(err, PAIL_E_PROTOCOL,
+                                 "the listing of \"%s\" does not move on: a page repeats its token",
+                                 l->bucket ? l->bucket : "")
+               : PAIL_OK;
+}
+
 /* Makes the next page current. PAIL_DONE behind the last. */
 static pail_code turn(struct pl_list *l, struct pail_error **err)
 {
@@ -101,11 +117,7 @@ static pail_code turn(struct pl_list *l, struct pail_error **err)
     }
     pail_code rc = page && page->op.rc == PAIL_OK ? PAIL_OK : fail(l, page, err);
     const char *next = rc == PAIL_OK ? page->op.out.next_token : NULL;
-    if (next && token && strcmp(next, token) == 0) {
-        rc = l->rc = pl_fail(err, PAIL_E_PROTOCOL,
-                             "the listing of \"%s\" does not move on: a page repeats its token",
-                             l->bucket ? l->bucket : "");
-    }
+    rc = rc ? rc : check_moves(l, token, next, err);
     if (rc) {
         free_page(page);
         return rc;
@@ -141,6 +153,40 @@ pail_code pl_list_next(struct pl_list *l, const pail_info **item, struct pail_er
             return rc;
         }
     }
+}
+
+pail_code pl_list_ask(struct pl_list *l, struct pl_op *op, struct pail_error **err)
+{
+    const char *token = l->page ? l->page->op.out.next_token : NULL;
+    if (l->rc || l->ahead) {
+        return pl_fail(err, l->rc ? l->rc : PAIL_E_BAD_ARGUMENT,
+                       l->rc ? "the listing has failed before"
+                             : "the listing reads ahead by itself");
+    }
+    if (l->begun && !token) {
+        return PAIL_DONE;
+    }
+    fill_request(l, op, token);
+    return PAIL_OK;
+}
+
+pail_code pl_list_accept(struct pl_list *l, struct pl_op *op, struct pail_error **err)
+{
+    struct pl_page *page = pl_calloc(1, sizeof *page), *old = l->page;
+    if (!page) {
+        return l->rc = pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a page of a listing");
+    }
+    page->list = l;
+    page->op.out = op->out;
+    page->op.arena = op->arena;
+    memset(&op->out, 0, sizeof op->out);
+    op->arena = (struct pl_arena){0};
+    pail_code rc = check_moves(l, op->in.list.token, page->op.out.next_token, err);
+    free_page(old);
+    l->page = page;
+    l->at = 0;
+    l->begun = true;
+    return rc;
 }
 
 bool pl_list_ready(const struct pl_list *l)

@@ -43,6 +43,10 @@ PAIL_MUST pail_code pl_list_next(struct pl_list *l, const pail_info **item,
                                  struct pail_error **err);
 /* The next entry is on the page that is there. */
 bool pl_list_ready(const struct pl_list *l);
+/* For who brings the pages itself: fills the request for the next page, and takes what it brought.
+ * PAIL_DONE behind the last page; nothing else may use the listing between the two. */
+PAIL_MUST pail_code pl_list_ask(struct pl_list *l, struct pl_op *op, struct pail_error **err);
+PAIL_MUST pail_code pl_list_accept(struct pl_list *l, struct pl_op *op, struct pail_error **err);
 void pl_list_dispose(struct pl_list *l);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/sys.h"
 
-enum { CLEAN_UP_MS = 30000 };
+enum { CLEAN_UP_MS = 30000, LOOK_EVERY_MS = 100 };
 
 static struct pl_put *of(struct pl_task *t)
 {
@@ -28,7 +28,9 @@ static char *get_buffer(struct pl_put *p, bool first)
                    : p->task.may_block
                        ? pl_pool_take(p->task.pool, p->part_size, p->task.deadline_ns, &e)
                        : pl_pool_try(p->task.pool, p->part_size);
-    if (!buffer) {
+    if (!buffer && p->state == PL_PUT_FILLING && !p->is_writer && !e) {
+        pl_task_stall(&p->task);
+    } else if (!buffer) {
         pl_task_fail(&p->task, PAIL_E_NO_MEMORY, e);
     }
     return buffer;
@@ -408,7 +410,8 @@ static void dispatch_while(struct pl_put *p, bool (*busy)(const struct pl_put *)
         if (op) {
             pl_task_step(op);
         } else {
-            pl_queue_wait(t->queue, t->call && !t->failing ? t->call->cancel : NULL, -1);
+            pl_queue_wait(t->queue, t->call && !t->failing ? t->call->cancel : NULL,
+                          t->call && t->call->progress ? LOOK_EVERY_MS : -1);
         }
         if (!t->finished) {
             pl_task_look(t);

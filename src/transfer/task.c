@@ -107,8 +107,17 @@ void pl_task_fail_op(struct pl_task *t, struct pl_task_op *o)
     pl_task_fail(t, o->op.rc, error);
 }
 
+void pl_task_stall(struct pl_task *t)
+{
+    t->stalled = t->owner != NULL && !t->failing;
+    if (!t->stalled) {
+        pl_task_fail(t, PAIL_E_NO_MEMORY, NULL);
+    }
+}
+
 void pl_task_start(struct pl_task *t)
 {
+    t->stalled = false;
     t->ops->start(t);
     wind_down(t);
 }
@@ -176,7 +185,7 @@ static int wait_ms(const struct pl_task *t)
 
 void pl_task_check_alive(struct pl_task *t)
 {
-    if (!t->finished && !t->failing && t->in_flight == 0) {
+    if (!t->finished && !t->failing && !t->stalled && t->in_flight == 0) {
         PL_ASSERT(false);
         pl_task_fail(t, PAIL_E_INTERNAL, NULL);
         wind_down(t);

@@ -45,6 +45,7 @@ struct pl_task {
     struct pl_task_op *flying;
     unsigned in_flight;
     bool failing, cleaning, finished;
+    bool stalled; /* the queue form: no buffer for a beginning; it is started again */
     pail_code rc;
     struct pail_error *error;
     pail_info *info; /* the result, where there is one */
@@ -65,6 +66,9 @@ void pl_task_finish(struct pl_task *t);
 void pl_task_fail(struct pl_task *t, pail_code rc, struct pail_error *error);
 void pl_task_fail_op(struct pl_task *t, struct pl_task_op *op);
 
+/* No buffer for the first operation: in the queue form, which may not wait, it is started again
+ * when others have given theirs back; else it fails. Nothing may have been begun. */
+void pl_task_stall(struct pl_task *t);
 /* Starts the task on its queue. */
 void pl_task_start(struct pl_task *t);
 /* Runs it to its end on the calling thread, with a queue of its own. */

@@ -120,9 +120,152 @@ static void test_queue__stat_copy_and_delete(void)
     pail_queue_free(q);
 }
 
+static int64_t count_bytes(void *buf, size_t n, void *ctx)
+{
+    (void)buf;
+    *(size_t *)ctx += n;
+    return 0;
+}
+
+/* Each stream needs a buffer: those that find none begin when others have ended. */
+static void test_queue__streams_wait_for_their_buffers(void)
+{
+    enum { N = 120 };
+    pail_queue *q = pail_queue_new();
+    struct outcome gets[N] = {{0}};
+    pail_body bodies[N];
+    size_t got[N] = {0};
+    REQUIRE(q != NULL);
+    put_text("k", "12345");
+    for (int i = 0; i < N; i++) {
+        bodies[i] = (pail_body){.kind = PAIL_BODY_FN, .fn = count_bytes, .ctx = &got[i]};
+        pail_request r = {
+            .size = sizeof r, .verb = PAIL_GET, .bucket = bucket, .key = "k", .body = &bodies[i]};
+        CODE(pail_submit(q, &r, note, &gets[i], NULL, &err), PAIL_OK);
+    }
+    dispatch_all(q, gets, N);
+    for (int i = 0; i < N; i++) {
+        CHECK_INT(gets[i].calls, 1);
+        CHECK_INT(gets[i].code, PAIL_OK);
+        CHECK_INT(got[i], 5);
+    }
+    pail_queue_free(q);
+}
+
+static void deleted(const char *key, const pail_error *e, void *ctx)
+{
+    (void)key;
+    *(int *)ctx += e == NULL;
+}
+
+/* Submits one request and waits for its completion. */
+static pail_code run(pail_queue *q, pail_request r)
+{
+    struct outcome o = {0};
+    r.size = sizeof r;
+    r.bucket = bucket;
+    pail_code rc = pail_submit(q, &r, note, &o, NULL, &err);
+    if (rc == PAIL_OK) {
+        dispatch_all(q, &o, 1);
+    }
+    CHECK_INT(o.calls, rc == PAIL_OK);
+    return rc ? rc : o.code;
+}
+
+static void test_queue__pages_of_a_listing(void)
+{
+    pail_queue *q = pail_queue_new();
+    pail_iter *it = NULL;
+    const pail_info *i;
+    char seen[64] = "";
+    REQUIRE(q != NULL);
+    for (const char *k = "a\0b\0c\0d\0e\0"; *k; k += 2) {
+        put_text(k, "x");
+    }
+    OK(pail_list(bucket, PAIL_OPTS(list, .page_size = 2), &it, &err));
+    int pages = 0;
+    for (;; pages++) {
+        struct outcome o = {0};
+        CHECK(!pail_iter_ready(it));
+        pail_code rc = pail_iter_submit(q, it, note, &o, NULL, &err);
+        if (rc != PAIL_OK || pages == 10) {
+            CHECK_INT(rc, PAIL_DONE);
+            break;
+        }
+        dispatch_all(q, &o, 1);
+        CHECK_INT(o.code, PAIL_OK);
+        while (pail_iter_ready(it) && pail_iter_next(it, &i, &err) == PAIL_OK) {
+            strncat(seen, i->key, 1);
+        }
+    }
+    CHECK_STR(seen, "abcde");
+    CHECK(pages >= 3);
+    pail_iter_free(it);
+    pail_queue_free(q);
+}
+
+static void test_queue__ranges_and_many_deletes(void)
+{
+    static const char *const keys[] = {"a", "b", "never there"};
+    pail_range ranges[] = {{.offset = 1, .length = 2}, {.offset = 8, .length = 5}};
+    char first[2], second[5];
+    void *bufs[] = {first, second};
+    size_t got[2];
+    int gone = 0;
+    pail_queue *q = pail_queue_new();
+    REQUIRE(q != NULL);
+    put_text("a", "0123456789");
+    put_text("b", "x");
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_GET_RANGES,
+                                    .key = "a",
+                                    .ranges = ranges,
+                                    .bufs = bufs,
+                                    .got = got,
+                                    .count = 2}),
+              PAIL_OK);
+    CHECK(got[0] == 2 && memcmp(first, "12", 2) == 0 && got[1] == 2 &&
+          memcmp(second, "89", 2) == 0);
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_DELETE_MANY,
+                                    .keys = keys,
+                                    .count = 3,
+                                    .each = deleted,
+                                    .each_ctx = &gone}),
+              PAIL_OK);
+    CHECK_INT(gone, 3);
+    CHECK(!object_there("a") && !object_there("b"));
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_DELETE_MANY}), PAIL_OK);
+    pail_queue_free(q);
+}
+
+static void test_queue__tags_and_buckets(void)
+{
+    pail_kv tag = {"kind", "test"};
+    pail_queue *q = pail_queue_new();
+    REQUIRE(q != NULL);
+    put_text("a", "x");
+    if (supports(PAIL_CAN_TAGS)) {
+        CHECK_INT(
+            run(q, (pail_request){.verb = PAIL_TAGS_SET, .key = "a", .tags = &tag, .count = 1}),
+            PAIL_OK);
+        CHECK_INT(run(q, (pail_request){.verb = PAIL_TAGS_GET, .key = "a"}), PAIL_OK);
+    }
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_BUCKET_EXISTS}), PAIL_OK);
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_BUCKET_DELETE}), PAIL_E_BUCKET_NOT_EMPTY);
+    CODE(pail_delete(bucket, "a", NULL, &err), PAIL_OK);
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_BUCKET_DELETE}), PAIL_OK);
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_BUCKET_EXISTS}), PAIL_E_BUCKET_NOT_FOUND);
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_BUCKET_CREATE}), PAIL_OK);
+    CHECK_INT(run(q, (pail_request){.verb = PAIL_BUCKET_EXISTS}), PAIL_OK);
+    pail_queue_free(q);
+}
+
 void queue_suite(void)
 {
     CONTRACT(test_queue__many_operations_complete_once_each);
     CONTRACT(test_queue__cancelled_operation_completes_too);
     CONTRACT(test_queue__stat_copy_and_delete);
+    CONTRACT(test_queue__streams_wait_for_their_buffers);
+    CONTRACT(test_queue__pages_of_a_listing);
+    CONTRACT(test_queue__ranges_and_many_deletes);
+    CONTRACT(test_queue__tags_and_buckets);
 }

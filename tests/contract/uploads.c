@@ -109,10 +109,62 @@ static void test_upload__unfinished_ones_are_listed_and_aborted(void)
     free(data);
 }
 
+/* Part 2 is sent before part 1, and part 1 twice. */
+static void test_upload__parts_by_hand_in_any_order(void)
+{
+    size_t part = part_bytes(), n = part + 7;
+    unsigned char *data = pattern(n, 3);
+    char *id = NULL, key[64], listed[1024];
+    pail_info *second = NULL, *first = NULL, *info = NULL;
+    OK(pail_upload_begin(bucket, "k", PAIL_OPTS(put, .attr = {.content_type = "text/x-h"}), &id,
+                         &err));
+    OK(pail_upload_part(bucket, "k", id, 2, PAIL_BUF(data + part, 7), NULL, &second, &err));
+    OK(pail_upload_part(bucket, "k", id, 1, PAIL_BUF(data + 1, part), NULL, NULL, &err));
+    OK(pail_upload_part(bucket, "k", id, 1, PAIL_BUF(data, part), NULL, &first, &err));
+    CHECK_INT(count_uploads(key, listed), 1);
+    CHECK(!object_there("k"));
+    pail_part parts[] = {{2, second->size, second->etag, second->checksum},
+                         {1, first->size, first->etag, first->checksum}};
+    OK(pail_upload_finish(bucket, "k", id, parts, 2, NULL, &info, &err));
+    CHECK(info && info->size == n);
+    void *got = NULL;
+    size_t len = 0;
+    OK(pail_get_alloc(bucket, "k", NULL, &got, &len, &err));
+    CHECK(len == n && memcmp(got, data, n) == 0);
+    pail_free(got);
+    pail_info_free(info);
+    OK(pail_stat(bucket, "k", NULL, &info, &err));
+    CHECK_STR(info->content_type, "text/x-h");
+    pail_info_free(info);
+    pail_info_free(first);
+    pail_info_free(second);
+    pail_free(id);
+    free(data);
+}
+
+static void test_upload__by_hand_refuses_what_makes_no_sense(void)
+{
+    char *id = NULL;
+    OK(pail_upload_begin(bucket, "k", NULL, &id, &err));
+    pail_part twice[] = {{1, 1, "a", NULL}, {1, 1, "b", NULL}}, zero = {0, 1, "a", NULL};
+    CODE(pail_upload_finish(bucket, "k", id, twice, 2, NULL, NULL, &err), PAIL_E_BAD_ARGUMENT);
+    CODE(pail_upload_finish(bucket, "k", id, &zero, 1, NULL, NULL, &err), PAIL_E_BAD_ARGUMENT);
+    CODE(pail_upload_part(bucket, "k", id, 0, PAIL_BUF("a", 1), NULL, NULL, &err),
+         PAIL_E_BAD_ARGUMENT);
+    CODE(pail_upload_part(bucket, "k", "", 1, PAIL_BUF("a", 1), NULL, NULL, &err),
+         PAIL_E_BAD_ARGUMENT);
+    OK(pail_upload_abort(bucket, "k", id, NULL, &err));
+    CODE(pail_upload_part(bucket, "k", id, 1, PAIL_BUF("a", 1), NULL, NULL, &err),
+         PAIL_E_UPLOAD_NOT_FOUND);
+    pail_free(id);
+}
+
 void upload_suite(void)
 {
     CONTRACT(test_upload__writer_in_parts_is_visible_only_after_commit);
     CONTRACT(test_upload__dropped_writer_leaves_nothing);
     CONTRACT(test_upload__small_and_empty_writers_are_one_object);
     CONTRACT(test_upload__unfinished_ones_are_listed_and_aborted);
+    CONTRACT(test_upload__parts_by_hand_in_any_order);
+    CONTRACT(test_upload__by_hand_refuses_what_makes_no_sense);
 }

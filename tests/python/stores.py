@@ -1,11 +1,20 @@
 """The stores that the Python tests run on, each a fresh provider."""
+import datetime
+import hashlib
+import hmac
+import json
 import os
+import re
 import shutil
+import sys
 import tempfile
+import urllib.parse
+import urllib.request
 import uuid
 
+import pail
 from pail import CloudProviderFactory, ProviderList
-from pail.exceptions import BadConfig
+from pail.exceptions import BadConfig, Unsupported
 
 # name: the beginning of its variables
 SERVERS = {
@@ -23,7 +32,7 @@ def provider(test, name):
         config["local_home"] = folder(test)
     try:
         return CloudProviderFactory().create_provider(name, config)
-    except BadConfig as error:
+    except (BadConfig, Unsupported) as error:
         test.skipTest(f"this build has no {name} store: {error}")
 
 
@@ -44,3 +53,65 @@ def servers():
 
 def bucket_name():
     return "pail-python-" + uuid.uuid4().hex[:12]
+
+
+def has_scheme(scheme):
+    """Whether this build has such a store."""
+    try:
+        pail.split_url(scheme)
+        return True
+    except BadConfig:
+        return False
+
+
+def sign_v4(key, secret, region, service, host, body, now):
+    """Headers of a POST of a form to "/". Source: AWS "Signature Version 4 signing process"."""
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
+    headers = {"content-type": "application/x-www-form-urlencoded", "host": host,
+               "x-amz-content-sha256": hashlib.sha256(body).hexdigest(), "x-amz-date": stamp}
+    canonical = "\n".join(["POST", "/", "", *(f"{n}:{v}" for n, v in headers.items()), "",
+                           ";".join(headers), headers["x-amz-content-sha256"]])
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", stamp, scope,
+                         hashlib.sha256(canonical.encode()).hexdigest()])
+    secret = ("AWS4" + secret).encode()
+    for part in scope.split("/"):
+        secret = hmac.new(secret, part.encode(), hashlib.sha256).digest()
+    signature = hmac.new(secret, to_sign.encode(), hashlib.sha256).hexdigest()
+    headers["authorization"] = (f"AWS4-HMAC-SHA256 Credential={key}/{scope}, "
+                                f"SignedHeaders={';'.join(n for n in headers)}, "
+                                f"Signature={signature}")
+    return headers
+
+
+def session_token(endpoint, key, secret, region, policy=None):
+    """Temporary (key, secret, token) of a server with STS. Source: AWS STS API "AssumeRole"."""
+    form = {"Action": "AssumeRole", "Version": "2011-06-15", "DurationSeconds": "3600"}
+    if policy:
+        form["Policy"] = json.dumps(policy)
+    body = urllib.parse.urlencode(form).encode()
+    host = urllib.parse.urlsplit(endpoint).netloc
+    now = datetime.datetime.now(datetime.timezone.utc)
+    request = urllib.request.Request(endpoint + "/", body, sign_v4(key, secret, region, "sts", host,
+                                                                   body, now))
+    with urllib.request.urlopen(request) as answer:
+        text = answer.read().decode()
+    return tuple(re.search(f"<{name}>([^<]+)</{name}>", text).group(1)
+                 for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
+
+
+def policy_for(bucket):
+    """All on one bucket, nothing else."""
+    return {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": ["s3:*"],
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]}
+
+
+def add_clients():
+    """Packages that are not Pail's, from the environment that servers.sh keeps for them."""
+    folder = os.environ.get("PAIL_SERVERS_DIR", os.path.expanduser("~/.cache/pail-servers"))
+    lib = os.path.join(folder, "venv-clients", "lib",
+                       "python%d.%d" % sys.version_info[:2], "site-packages")
+    if os.path.isdir(lib) and lib not in sys.path:
+        sys.path.append(lib)
+    return lib

@@ -321,10 +321,13 @@ class Open(unittest.TestCase):
         self.assertRegex(text, r"part_size = .*\(option\)")
         self.assertRegex(text, r"verify = true +\(option\)")
 
-    def test_types__are_made_by_open_only(self):
-        for made in (pail.Client, pail.Bucket, pail.Listing, pail.Reader):
+    def test_types__are_made_where_they_make_sense(self):
+        for made in (pail.Bucket, pail.Listing, pail.Reader, pail.Writer):
             with self.assertRaises(TypeError):
                 made()
+        with self.assertRaises(TypeError):
+            pail.Bucket("memory:", "my-bucket")
+        self.assertEqual(pail.Bucket(pail.Client("memory:"), "my-bucket").name, "my-bucket")
 
 
 if __name__ == "__main__":

@@ -118,10 +118,25 @@ class Servers(unittest.TestCase):
 
     def test_ctrl_c__ends_bucket_calls(self):
         self.check(self.bucket.create)
+        self.check(self.bucket.exists)
         self.check(self.bucket.remove)
 
-    def test_ctrl_c__ends_a_reader(self):
+    def test_ctrl_c__ends_readers_writers_and_uploads(self):
         self.check(lambda: self.bucket.reader("a"))
+        self.check(lambda: self.bucket.get_ranges("a", [(0, 1)]))
+        self.check(lambda: self.bucket.upload_begin("a"))
+        self.check(lambda: self.bucket.upload_part("a", "id", 1, b"x"))
+        self.check(lambda: self.bucket.upload_abort("a", "id"))
+        writer = self.bucket.writer("a")
+        writer.write(b"x")
+        self.check(writer.commit)
+        self.assertTrue(writer.ended)
+
+    def test_ctrl_c__ends_copies_and_tags(self):
+        self.check(lambda: self.bucket.copy("a", "b"))
+        self.check(lambda: self.bucket.rename("a", "b"))
+        self.check(lambda: self.bucket.tags("a"))
+        self.check(lambda: self.bucket.set_tags("a", {"x": "y"}))
 
 
 if __name__ == "__main__":

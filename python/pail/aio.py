@@ -1,0 +1,208 @@
+"""asyncio over the library's queue: one descriptor per event loop, no thread per call.
+
+    bucket = pail.open('s3://my-bucket').aio()
+    data = await bucket.get('key')
+    async for info in bucket.list(prefix='a/'):
+        ...
+
+The arguments are those of Bucket's methods. Cancelling a task ends its request.
+"""
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import Any, AsyncIterator, Iterable, Sequence
+
+from . import _pail
+from .native import Bucket
+
+TICK_S = 0.1
+_loops: weakref.WeakKeyDictionary[Any, Loop] = weakref.WeakKeyDictionary()
+
+
+class Loop:
+    """The queue of one event loop."""
+
+    def __init__(self, loop):
+        self.loop, self.queue = loop, _pail.Queue()
+        self.watched, self.timer = False, None
+
+    def watch(self):
+        if not self.watched:
+            self.loop.add_reader(self.queue.fileno(), self.dispatch)
+            self.watched = True
+            self.timer = self.loop.call_later(TICK_S, self.tick)
+
+    def tick(self):
+        """Deadlines, cancels and progress are looked for ten times a second."""
+        self.timer = self.loop.call_later(TICK_S, self.tick)
+        self.dispatch()
+
+    def dispatch(self):
+        """The descriptor is readable. An idle loop has nothing of ours to look at."""
+        self.queue.dispatch()
+        if not self.queue.under_way and self.watched:
+            self.loop.remove_reader(self.queue.fileno())
+            self.timer.cancel()
+            self.watched = False
+
+    async def run(self, submit, *args, **options):
+        """Submits and waits; a cancelled task cancels its operation and waits for its end."""
+        future = self.loop.create_future()
+
+        def done(result, error):
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        self.watch()
+        try:
+            operation = submit(args[0], done, *args[1:], **options)
+        except BaseException:
+            if not self.queue.under_way:
+                self.dispatch()
+            raise
+        if operation is None:
+            return None
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            operation.cancel()
+            await asyncio.wait([future])
+            future.exception()
+            raise
+
+
+def current():
+    loop = asyncio.get_running_loop()
+    if loop not in _loops:
+        _loops[loop] = Loop(loop)
+    return _loops[loop]
+
+
+class AsyncBucket:
+    """A bucket whose methods are awaited. Made by Bucket.aio(); `bucket` is the blocking one."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        if not isinstance(bucket, Bucket):
+            raise TypeError(f"takes a Bucket, not {type(bucket).__name__}")
+        self.bucket = bucket
+
+    @property
+    def name(self) -> str:
+        return self.bucket.name
+
+    async def get(self, key: str, sink: Any = None, **options: Any) -> Any:
+        """Bytes, or their count with a sink."""
+        loop = current()
+        return await loop.run(loop.queue.get, self.bucket, key, sink, **options)
+
+    async def put(self, key: str, source: Any, **options: Any) -> _pail.Info:
+        """Info. source: not a pipe, which would hold the loop up."""
+        loop = current()
+        return await loop.run(loop.queue.put, self.bucket, key, source, **options)
+
+    async def stat(self, key: str, **options: Any) -> _pail.Info:
+        loop = current()
+        return await loop.run(loop.queue.stat, self.bucket, key, **options)
+
+    async def delete(self, key: str, **options: Any) -> None:
+        loop = current()
+        await loop.run(loop.queue.delete, self.bucket, key, **options)
+
+    async def copy(self, key: str, to_key: str, to_bucket: Any = None,
+                   **options: Any) -> _pail.Info:
+        loop = current()
+        to_bucket = to_bucket.bucket if isinstance(to_bucket, AsyncBucket) else to_bucket
+        return await loop.run(loop.queue.copy, self.bucket, key, to_key, to_bucket, **options)
+
+    async def rename(self, key: str, to_key: str, **options: Any) -> None:
+        """Copies, then deletes the source: not atomic."""
+        if key == to_key:
+            raise _pail.BadArgument(f"{key!r} cannot be renamed to itself")
+        await self.copy(key, to_key, **options)
+        await self.delete(key)
+
+    async def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]],
+                         **options: Any) -> list[bytes]:
+        """A list of bytes, all of one version."""
+        loop = current()
+        return await loop.run(loop.queue.get_ranges, self.bucket, key, ranges, **options)
+
+    async def delete_many(self, keys: Iterable[str], **options: Any) -> None:
+        loop = current()
+        return await loop.run(loop.queue.delete_many, self.bucket, keys, **options)
+
+    async def tags(self, key: str, **options: Any) -> dict[str, str]:
+        loop = current()
+        return await loop.run(loop.queue.tags, self.bucket, key, **options)
+
+    async def create(self, *, exist_ok: bool = False) -> None:
+        loop = current()
+        try:
+            await loop.run(loop.queue.bucket_create, self.bucket)
+        except _pail.BucketExists:
+            if not exist_ok or not await self.exists():
+                raise
+
+    async def exists(self) -> bool:
+        loop = current()
+        try:
+            await loop.run(loop.queue.bucket_exists, self.bucket)
+            return True
+        except _pail.BucketNotFound:
+            return False
+
+    async def remove(self, *, delete_contents: bool = False) -> None:
+        loop = current()
+        if delete_contents:
+            async for page in self.pages():
+                await self.delete_many([info.key for info in page])
+        await loop.run(loop.queue.bucket_delete, self.bucket)
+
+    async def pages(self, **options: Any) -> AsyncIterator[Sequence[_pail.Info]]:
+        """Lists of Info, a page each; the next page is under way while one is read."""
+        loop = current()
+        listing = self.bucket.list(**options)
+        ahead = asyncio.ensure_future(loop.run(_fetch, loop.queue, listing))
+        try:
+            while await ahead:
+                page = listing.ready()
+                ahead = asyncio.ensure_future(loop.run(_fetch, loop.queue, listing))
+                yield page
+        finally:
+            ahead.cancel()
+            await asyncio.wait([ahead])
+
+    async def list(self, **options: Any) -> AsyncIterator[_pail.Info]:
+        """Every Info, in byte order of the keys."""
+        async for page in self.pages(**options):
+            for info in page:
+                yield info
+
+    async def stream(self, key: str, chunk_size: int = 8 << 20, *,
+                     version: str | None = None) -> AsyncIterator[bytes]:
+        """The bytes in pieces, all of one version. Raises Changed where it was replaced."""
+        info = await self.stat(key, version=version)
+        at = 0
+        while at < info.size:
+            try:
+                data = await self.get(key, offset=at, length=chunk_size, version=version,
+                                      if_match=info.etag)
+            except (_pail.PreconditionFailed, _pail.NotFound) as error:
+                raise _pail.Changed(f"{key!r} was replaced while it was read") from error
+            yield data
+            at += len(data)
+
+    def __repr__(self):
+        return f"<pail.AsyncBucket {self.bucket.scheme}:{self.bucket.name}>"
+
+
+def _fetch(queue, done, listing):
+    def came(result, error):
+        done(error is None, error)
+
+    return queue.page(listing, came)
