@@ -25,9 +25,8 @@ SERVERS = {
 }
 
 
-def provider(test, name):
+def provider(test, name, **config):
     """A provider with a store of its own, gone with the test; a build without it skips."""
-    config = {}
     if name == ProviderList.LOCAL:
         config["local_home"] = folder(test)
     try:
