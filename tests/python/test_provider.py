@@ -3,6 +3,7 @@ import io
 import json
 import time
 import unittest
+import urllib.request
 
 import stores
 from pail import CloudProviderFactory, ProviderList
@@ -171,10 +172,18 @@ class OnMemory(unittest.TestCase):
         self.assertEqual(made.id, "a")
         json.dumps(made.to_json())
 
+    def test_generate_url__is_answered_by_this_process(self):
+        made = self.bucket.objects.create("a b").upload("x")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(made.generate_url(60), timeout=30) as answer:
+            self.assertEqual(answer.read(), b"x")
+
     def test_generate_url__says_what_to_use_instead(self):
-        made = self.bucket.objects.create("a")
+        config = {"local_presign": "off", "local_home": stores.folder(self)}
+        other = CloudProviderFactory().create_provider(self.NAME, config)
+        made = other.storage.buckets.create("my-bucket").objects.create("a")
         for writable in (False, True):
-            with self.assertRaisesRegex(Unsupported, "s3://"):
+            with self.assertRaisesRegex(Unsupported, "pail serve"):
                 made.generate_url(60, writable=writable)
 
 
