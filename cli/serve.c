@@ -247,20 +247,46 @@ void serve_wait(int64_t ms)
     }
 }
 
-static int serve(struct target *target, pail_server_opts *o)
+static int serve(pail_client *client, const char *text, const pail_server_opts *o)
 {
     pail_server *server = NULL;
     pail_error *err = NULL;
     int status = 0;
-    if (pail_server_start(target->client, o, &server, &err) != PAIL_OK) {
-        status = fail_error(target->text, err);
+    if (pail_server_start(client, o, &server, &err) != PAIL_OK) {
+        status = fail_error(text, err);
     } else {
-        greet(server, o->key_count == 0, target->text);
+        greet(server, o->key_count == 0, text);
         serve_wait(-1);
         app.interrupted = 0; /* that is how it ends: no failure */
         pail_server_stop(server, STOP_MS);
     }
     pail_error_free(err);
+    return status;
+}
+
+/* Elsewhere "file:///dir" is the plain path /dir; here it is a store whose buckets are folders. */
+static int serve_folder(const char *url, const pail_server_opts *o)
+{
+    pail_client *client = NULL;
+    pail_error *err = NULL;
+    pail_client_opts opts = {
+        .size = sizeof opts, .settings = app.set.items, .settings_count = app.set.count};
+    int status = pail_open(url, &opts, &client, &err) == PAIL_OK ? serve(client, url, o)
+                                                                 : fail_error(url, err);
+    pail_close(client);
+    pail_error_free(err);
+    return status;
+}
+
+static int serve_url(const char *url, const pail_server_opts *o)
+{
+    struct target target = {0};
+    if (strncmp(url, "file:", 5) == 0) {
+        return serve_folder(url, o);
+    }
+    int status = target_need_account(url, &target);
+    status = status != 0 ? status : serve(target.client, target.text, o);
+    target_dispose(&target);
     return status;
 }
 
@@ -303,12 +329,7 @@ static int run(int argc, char **argv)
     o.tls_cert = cert;
     o.tls_key = tls_key;
     o.access = strcmp(opt.log, "off") == 0 ? NULL : log_access;
-    struct target target = {0};
-    if (status == 0) {
-        status = target_need_account(argc > 0 ? argv[0] : "local:", &target);
-        status = status != 0 ? status : serve(&target, &o);
-        target_dispose(&target);
-    }
+    status = status != 0 ? status : serve_url(argc > 0 ? argv[0] : "local:", &o);
     free(file);
     free(cert);
     free(tls_key);

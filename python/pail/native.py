@@ -30,7 +30,7 @@ def with_defaults(url: str | None, settings: dict[str, str]) -> dict[str, str]:
     """What a program in Python has where nothing else is said: a signed URL of a store on this
     machine starts the gateway that answers it."""
     name = "local_presign"
-    is_here = url is None or url.startswith(("local:", "file:", "memory:"))
+    is_here = url is None or url.startswith(("local:", "file:", "memory:", "mem:"))
     if (is_here and name not in settings and name not in (url or "") and knows(name)
             and not os.environ.get("PAIL_LOCAL_PRESIGN")):
         return {**settings, name: "serve"}

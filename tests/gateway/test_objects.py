@@ -307,5 +307,17 @@ class Malformed(gateway.GatewayTest):
         self.assertEqual(self.stored("after"), b"noise")
 
 
+class Behind(Objects):
+    """The same with another S3 behind: bodies go through part buffers, blocks come by request."""
+
+    @classmethod
+    def setUpClass(cls):
+        store = gateway.Server("memory:")
+        cls.addClassCleanup(store.stop)
+        cls.URL = (f"s3:?aws_endpoint_url={store.address}&aws_region=us-east-1"
+                   f"&aws_access_key_id={gateway.KEY}&aws_secret_access_key={gateway.SECRET}")
+        super().setUpClass()
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -3,6 +3,7 @@ import io
 import json
 import time
 import unittest
+import urllib.request
 
 import stores
 from pail.native import knows
@@ -171,6 +172,13 @@ class OnMemory(unittest.TestCase):
         self.assertEqual({made, self.bucket.objects.get("a")}, {made})
         self.assertEqual(made.id, "a")
         json.dumps(made.to_json())
+
+    @unittest.skipUnless(knows("local_presign"), "built without the gateway")
+    def test_generate_url__is_answered_by_this_process(self):
+        made = self.bucket.objects.create("a b").upload("x")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(made.generate_url(60), timeout=30) as answer:
+            self.assertEqual(answer.read(), b"x")
 
     def test_generate_url__says_what_to_use_instead(self):
         if knows("local_presign"):
