@@ -89,6 +89,7 @@ struct pl_errand *pl_swift_errand(struct pl_dialect *d, const struct pl_op *op, 
  * is there first and clear up behind it. */
 enum pl_swift_stage {
     PL_SWIFT_FIRST = 0, /* nothing was asked yet */
+    PL_SWIFT_CHECK,     /* whether the upload is still there */
     PL_SWIFT_LOOK,      /* HEAD of what is there */
     PL_SWIFT_PARTS,     /* the manifest of a large object, or the listing of its parts */
     PL_SWIFT_MAKE,      /* the container of segments */
@@ -98,7 +99,7 @@ enum pl_swift_stage {
 };
 struct pl_swift_memo {
     enum pl_swift_stage stage;
-    bool is_slo, manifest_delete, missed, made;
+    bool is_slo, manifest_delete, missed, made, checked;
     const char *dlo; /* "CONTAINER/PREFIX" of a dynamic one */
     char md5[33];    /* of a source, in hex; empty: not known */
     char expected[PL_SUM_BASE64_MAX];
@@ -136,6 +137,7 @@ PAIL_MUST pail_code pl_swift_add_list_query(struct pl_swift_build *b);
 /* Whether the op has to look at what is there before it replaces or removes it. */
 bool pl_swift_looks_first(const struct pl_swift_build *b);
 PAIL_MUST pail_code pl_swift_build_look(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_check(struct pl_swift_build *b);
 PAIL_MUST pail_code pl_swift_build_parts(struct pl_swift_build *b);
 PAIL_MUST pail_code pl_swift_build_clean(struct pl_swift_build *b);
 PAIL_MUST pail_code pl_swift_build_begin(struct pl_swift_build *b);
@@ -164,6 +166,7 @@ void pl_swift_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a
 void pl_swift_parse_error(const struct pl_swift_answer *x);
 void pl_swift_parse_list(const struct pl_swift_answer *x);
 void pl_swift_parse_look(const struct pl_swift_answer *x);
+void pl_swift_parse_check(const struct pl_swift_answer *x);
 void pl_swift_parse_parts(const struct pl_swift_answer *x);
 void pl_swift_parse_clean(const struct pl_swift_answer *x);
 void pl_swift_parse_bulk(const struct pl_swift_answer *x);

@@ -168,12 +168,17 @@ static pail_code build_stage(struct pl_swift_build *b)
             b->memo->stage = PL_SWIFT_PARTS;
             return pl_swift_build_parts(b);
         }
+        if (b->op->kind == PL_OP_MP_FINISH && !b->memo->checked) {
+            b->memo->stage = PL_SWIFT_CHECK;
+            return pl_swift_build_check(b);
+        }
         if (pl_swift_looks_first(b)) {
             b->memo->stage = PL_SWIFT_LOOK;
             return pl_swift_build_look(b);
         }
         b->memo->stage = PL_SWIFT_MAIN;
         return build_main(b);
+    case PL_SWIFT_CHECK: return pl_swift_build_check(b);
     case PL_SWIFT_LOOK: return pl_swift_build_look(b);
     case PL_SWIFT_PARTS: return pl_swift_build_parts(b);
     case PL_SWIFT_MAKE:

@@ -347,6 +347,32 @@ pail_code pl_swift_build_begin(struct pl_swift_build *b)
     return PAIL_OK;
 }
 
+/* A part that was under way when the upload was aborted may have come after all: only the mark tells
+ * that the upload is not over. */
+pail_code pl_swift_build_check(struct pl_swift_build *b)
+{
+    if (!pl_swift_is_upload_id(pl_str_c(b->op->in.mp.upload_id))) {
+        return pl_fail(b->err, PAIL_E_UPLOAD_NOT_FOUND, "no such upload");
+    }
+    b->r->method = "HEAD";
+    part_path(b, b->op->in.mp.upload_id, 0);
+    return PAIL_OK;
+}
+
+void pl_swift_parse_check(const struct pl_swift_answer *x)
+{
+    if (x->r->status == 404) {
+        upload_gone(x);
+    } else if (x->r->status / 100 != 2) {
+        pl_swift_parse_error(x);
+        x->out->never_applied = true;
+    } else {
+        x->memo->checked = true;
+        x->memo->stage = PL_SWIFT_FIRST;
+        x->out->next = PL_NEXT_MORE;
+    }
+}
+
 pail_code pl_swift_build_part(struct pl_swift_build *b)
 {
     b->r->method = "PUT";

@@ -339,6 +339,7 @@ static bool is_fine(const struct pl_swift_answer *x)
 static void parse_stage(const struct pl_swift_answer *x)
 {
     switch (x->memo->stage) {
+    case PL_SWIFT_CHECK: pl_swift_parse_check(x); return;
     case PL_SWIFT_LOOK: pl_swift_parse_look(x); return;
     case PL_SWIFT_PARTS: pl_swift_parse_parts(x); return;
     case PL_SWIFT_CLEAN: pl_swift_parse_clean(x); return;
