@@ -30,7 +30,8 @@ static pail_code check(const struct pl_keystone_ask *a, struct pail_error **err)
         }
         return a->application_credential_id || a->user_id || a->username
                    ? PAIL_OK
-                   : missing("by the name of an application credential os_username is missing", err);
+                   : missing("by the name of an application credential os_username is missing",
+                             err);
     }
     if (a->user_id || a->username) {
         return a->password || a->token ? PAIL_OK : missing("os_password is missing", err);

@@ -65,8 +65,8 @@ static pail_code bad(const struct reader *r, size_t line, const char *why, struc
 static pail_code take(struct reader *r, const char *name, const char *value,
                       struct pail_error **err)
 {
-    bool inside = r->depth >= 2 && strcmp(r->path[0], "clouds") == 0 &&
-                  strcmp(r->path[1], r->cloud) == 0;
+    bool inside =
+        r->depth >= 2 && strcmp(r->path[0], "clouds") == 0 && strcmp(r->path[1], r->cloud) == 0;
     bool auth = inside && r->depth == 3 && strcmp(r->path[2], "auth") == 0;
     struct pl_buf origin = PL_BUF_MAX(1024);
     pail_code rc = PAIL_OK;
@@ -92,8 +92,8 @@ static pail_code enter(struct reader *r, size_t line, struct pail_error **err)
     if (r->depth > DEPTH_MAX - 1) {
         return bad(r, line, "it is nested too deep", err);
     }
-    r->found |= r->depth == 2 && strcmp(r->path[0], "clouds") == 0 &&
-                strcmp(r->path[1], r->cloud) == 0;
+    r->found |=
+        r->depth == 2 && strcmp(r->path[0], "clouds") == 0 && strcmp(r->path[1], r->cloud) == 0;
     r->at_name = true;
     r->path[r->depth][0] = '\0';
     return PAIL_OK;
@@ -126,7 +126,9 @@ static bool skip_list(struct reader *r)
         if (!yaml_parser_parse(&r->parser, &e)) {
             return false;
         }
-        depth += e.type == YAML_SEQUENCE_START_EVENT ? 1 : e.type == YAML_SEQUENCE_END_EVENT ? -1 : 0;
+        depth += e.type == YAML_SEQUENCE_START_EVENT ? 1
+                 : e.type == YAML_SEQUENCE_END_EVENT ? -1
+                                                     : 0;
         yaml_event_delete(&e);
     }
     return true;
@@ -199,7 +201,10 @@ static const char *place(const struct pl_settings *s, int i, struct pl_buf *room
     switch (i) {
     case 0: return "clouds.yaml";
     case 1:
-        pl_buf_printf(room, "%s%s/openstack/clouds.yaml", config ? config : home ? home : "",
+        pl_buf_printf(room, "%s%s/openstack/clouds.yaml",
+                      config ? config
+                      : home ? home
+                             : "",
                       config ? "" : "/.config");
         return pl_buf_rc(room) ? NULL : room->ptr;
     case 2: return "/etc/openstack/clouds.yaml";
@@ -248,8 +253,9 @@ pail_code pl_swift_clouds_apply(struct pl_settings *s, struct pail_error **err)
         pl_free(text);
     }
     if (!rc && cloud && *cloud && !found) {
-        rc = pl_fail(err, PAIL_E_BAD_CONFIG, any ? "there is no cloud \"%s\" in clouds.yaml"
-                                                 : "os_cloud is \"%s\", but there is no clouds.yaml",
+        rc = pl_fail(err, PAIL_E_BAD_CONFIG,
+                     any ? "there is no cloud \"%s\" in clouds.yaml"
+                         : "os_cloud is \"%s\", but there is no clouds.yaml",
                      cloud);
         pl_error_hint(err, "os_client_config_file names the file; else it is clouds.yaml here, in "
                            "~/.config/openstack or in /etc/openstack");

@@ -17,16 +17,17 @@ pail_code pl_swift_v1_ask(const struct pl_settings *s, struct pl_swift_v1_ask *o
                           struct pail_error **err)
 {
     const char *st_auth = pl_settings_get(s, "st_auth");
-    *out = (struct pl_swift_v1_ask){.auth_url = st_auth ? st_auth : pl_settings_get(s, "os_auth_url"),
-                                    .user = pl_settings_get(s, "st_user"),
-                                    .key = pl_settings_get(s, "st_key")};
+    *out =
+        (struct pl_swift_v1_ask){.auth_url = st_auth ? st_auth : pl_settings_get(s, "os_auth_url"),
+                                 .user = pl_settings_get(s, "st_user"),
+                                 .key = pl_settings_get(s, "st_key")};
     out->user = out->user ? out->user : pl_settings_get(s, "os_username");
     out->key = out->key ? out->key : pl_settings_get(s, "os_password");
     const char *missing = !out->auth_url ? "st_auth" : !out->user ? "st_user" : "st_key";
     if (!out->auth_url || !out->user || !out->key) {
-        pail_code rc = pl_fail(err, PAIL_E_NO_CREDENTIALS,
-                               "auth version 1 needs st_auth, st_user and st_key; %s is not set",
-                               missing);
+        pail_code rc =
+            pl_fail(err, PAIL_E_NO_CREDENTIALS,
+                    "auth version 1 needs st_auth, st_user and st_key; %s is not set", missing);
         pl_error_hint(err, "set them, or ST_AUTH, ST_USER and ST_KEY in the environment");
         return rc;
     }

@@ -24,8 +24,8 @@ struct pl_swift_place {
 /* What is known of one container. */
 struct pl_swift_bucket {
     char *name;
-    bool known;     /* the rest was asked for, until until_ms */
-    bool unsure;    /* whether it exists is to be asked */
+    bool known;  /* the rest was asked for, until until_ms */
+    bool unsure; /* whether it exists is to be asked */
     bool exists;
     bool segments;  /* has a container of segments beside it */
     bool versioned; /* keeps what is replaced: then nobody may remove segments */
@@ -37,7 +37,8 @@ struct pl_swift_bucket {
 
 /* What /info says. */
 struct pl_swift_info {
-    bool known, offered; /* offered: the service has /info, so that what it leaves out is not there */
+    bool known,
+        offered; /* offered: the service has /info, so that what it leaves out is not there */
     bool slo, bulk_delete, tempurl;
     uint32_t parts_max, delete_max, list_max;
     uint64_t put_max, part_min;
@@ -53,9 +54,9 @@ struct pl_swift {
     /* under dialect.lock */
     struct pl_swift_place place;
     char *token;
-    int64_t expires_ms;             /* 0: unknown */
-    int64_t looked_ms;              /* when the token's file was looked at */
-    int64_t file_mtime_ns;          /* of the file that the token is from; 0: none */
+    int64_t expires_ms;    /* 0: unknown */
+    int64_t looked_ms;     /* when the token's file was looked at */
+    int64_t file_mtime_ns; /* of the file that the token is from; 0: none */
     uint64_t file_inode;
     struct pl_swift_info info;
     struct pl_swift_bucket buckets[PL_SWIFT_BUCKETS_REMEMBERED];

@@ -197,8 +197,7 @@ static pail_code set_target(struct pl_swift_build *b)
     pthread_mutex_lock(&s->dialect.lock);
     bool ready = s->token && s->place.host;
     if (ready) {
-        b->r->origin = (struct pl_origin){s->place.tls,
-                                          pl_arena_dup_c(&b->r->arena, s->place.host),
+        b->r->origin = (struct pl_origin){s->place.tls, pl_arena_dup_c(&b->r->arena, s->place.host),
                                           s->place.port};
         pl_buf_puts(&target, s->place.path);
         pl_http_add_c(b->r, "x-auth-token", s->token);

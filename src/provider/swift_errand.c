@@ -85,8 +85,7 @@ static enum pl_errand_step send_question(struct ask_errand *e, struct pl_http_re
     out->method = e->at == ASK_INFO ? "GET" : e->at == SET_KEY ? "POST" : "HEAD";
     pthread_mutex_lock(&e->s->dialect.lock);
     write_target(e, &target);
-    out->origin = (struct pl_origin){e->s->place.tls,
-                                     pl_arena_dup_c(&out->arena, e->s->place.host),
+    out->origin = (struct pl_origin){e->s->place.tls, pl_arena_dup_c(&out->arena, e->s->place.host),
                                      e->s->place.port};
     if (e->s->token && e->at != ASK_INFO) {
         pl_http_add_c(out, "x-auth-token", e->s->token);

@@ -8,18 +8,26 @@ struct meaning {
     pail_code code;
     enum pl_next next;
 };
-static const struct meaning meanings[] = {
-    {304, PAIL_E_NOT_MODIFIED, PL_NEXT_FAIL},  {400, PAIL_E_BAD_ARGUMENT, PL_NEXT_FAIL},
-    {401, PAIL_E_UNAUTHENTICATED, PL_NEXT_CREDENTIALS},
-    {403, PAIL_E_FORBIDDEN, PL_NEXT_FAIL},     {404, PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
-    {405, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},   {408, PAIL_E_TIMEOUT, PL_NEXT_RETRY},
-    {409, PAIL_E_CONFLICT, PL_NEXT_FAIL},      {411, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},
-    {412, PAIL_E_PRECONDITION, PL_NEXT_FAIL},  {413, PAIL_E_TOO_LARGE, PL_NEXT_FAIL},
-    {414, PAIL_E_TOO_LARGE, PL_NEXT_FAIL},     {416, PAIL_E_BAD_RANGE, PL_NEXT_FAIL},
-    {422, PAIL_E_CHECKSUM, PL_NEXT_RETRY},     {429, PAIL_E_THROTTLED, PL_NEXT_THROTTLED},
-    {498, PAIL_E_THROTTLED, PL_NEXT_THROTTLED}, {499, PAIL_E_TIMEOUT, PL_NEXT_RETRY},
-    {501, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},   {503, PAIL_E_UNAVAILABLE, PL_NEXT_THROTTLED},
-    {507, PAIL_E_NO_SPACE, PL_NEXT_FAIL}};
+static const struct meaning meanings[] = {{304, PAIL_E_NOT_MODIFIED, PL_NEXT_FAIL},
+                                          {400, PAIL_E_BAD_ARGUMENT, PL_NEXT_FAIL},
+                                          {401, PAIL_E_UNAUTHENTICATED, PL_NEXT_CREDENTIALS},
+                                          {403, PAIL_E_FORBIDDEN, PL_NEXT_FAIL},
+                                          {404, PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
+                                          {405, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},
+                                          {408, PAIL_E_TIMEOUT, PL_NEXT_RETRY},
+                                          {409, PAIL_E_CONFLICT, PL_NEXT_FAIL},
+                                          {411, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},
+                                          {412, PAIL_E_PRECONDITION, PL_NEXT_FAIL},
+                                          {413, PAIL_E_TOO_LARGE, PL_NEXT_FAIL},
+                                          {414, PAIL_E_TOO_LARGE, PL_NEXT_FAIL},
+                                          {416, PAIL_E_BAD_RANGE, PL_NEXT_FAIL},
+                                          {422, PAIL_E_CHECKSUM, PL_NEXT_RETRY},
+                                          {429, PAIL_E_THROTTLED, PL_NEXT_THROTTLED},
+                                          {498, PAIL_E_THROTTLED, PL_NEXT_THROTTLED},
+                                          {499, PAIL_E_TIMEOUT, PL_NEXT_RETRY},
+                                          {501, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},
+                                          {503, PAIL_E_UNAVAILABLE, PL_NEXT_THROTTLED},
+                                          {507, PAIL_E_NO_SPACE, PL_NEXT_FAIL}};
 
 static struct meaning meaning_of(int status)
 {
@@ -205,9 +213,7 @@ static void hint(const struct pl_swift_answer *x)
     case PAIL_E_NO_SPACE:
         pl_error_hint(x->err, "delete something, or ask the operator for more");
         break;
-    case PAIL_E_BUCKET_NOT_EMPTY:
-        pl_error_hint(x->err, "delete what is in it first");
-        break;
+    case PAIL_E_BUCKET_NOT_EMPTY: pl_error_hint(x->err, "delete what is in it first"); break;
     case PAIL_E_TOO_LARGE:
         pl_error_hint(x->err, "/info tells the limits of the service (swift.max_file_size)");
         break;
@@ -233,8 +239,7 @@ void pl_swift_parse_error(const struct pl_swift_answer *x)
     } else if (said.len) {
         pl_fail(x->err, x->out->code, "%.*s", (int)said.len, said.ptr);
     } else {
-        pl_fail(x->err, x->out->code, "the service refused the request with HTTP %d",
-                x->r->status);
+        pl_fail(x->err, x->out->code, "the service refused the request with HTTP %d", x->r->status);
     }
     if (x->err && *x->err && !(*x->err)->is_static) {
         pl_error_set(&(*x->err)->request_id, pl_http_header(x->r, "x-trans-id"));

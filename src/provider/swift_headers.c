@@ -30,7 +30,8 @@ static bool is_token(struct pl_str name)
 }
 
 /* Swift's servers drop a header with an underscore in its name without a word, and blanks at the
- * ends of values are not part of them (RFC 9110 section 5.5). Other text goes as it is, in UTF-8. */
+ * ends of values are not part of them (RFC 9110 section 5.5). Other text goes as it is, in UTF-8.
+ */
 static pail_code add_metadata(struct pl_swift_build *b, const pail_kv *kv)
 {
     struct pl_str name = pl_str_c(kv->name), value = pl_str_c(kv->value);
@@ -162,9 +163,9 @@ pail_code pl_swift_add_write_conditions(struct pl_swift_build *b)
 static bool is_reserved(struct pl_str name)
 {
     static const char *const names[] = {
-        "host",       "content-length", "transfer-encoding",  "connection",  "x-auth-token",
-        "etag",       "range",          "if-match",           "if-none-match", "expect",
-        "x-copy-from", "destination",   "x-object-manifest",  "accept-encoding", "accept"};
+        "host",        "content-length", "transfer-encoding", "connection",      "x-auth-token",
+        "etag",        "range",          "if-match",          "if-none-match",   "expect",
+        "x-copy-from", "destination",    "x-object-manifest", "accept-encoding", "accept"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (pl_str_ieq(name, pl_str_c(names[i]))) {
             return true;
@@ -203,7 +204,8 @@ pail_code pl_swift_add_extra(struct pl_swift_build *b)
 
 /* ---- The body */
 
-static pail_code read_all(struct pl_digest *d, const struct pl_body *source, struct pail_error **err)
+static pail_code read_all(struct pl_digest *d, const struct pl_body *source,
+                          struct pail_error **err)
 {
     if (source->kind == PL_BODY_MEM) {
         pl_digest_update(d, source->ptr, (size_t)source->len);

@@ -19,8 +19,7 @@ bool pl_swift_add_path(struct pl_op *op, struct pl_swift_memo *memo, struct pl_s
 {
     if (memo->path_count == memo->path_cap) {
         size_t cap = memo->path_cap ? memo->path_cap * 2 : 32;
-        const char **more =
-            cap > PATHS_MAX ? NULL : pl_arena_alloc(&op->arena, cap * sizeof *more);
+        const char **more = cap > PATHS_MAX ? NULL : pl_arena_alloc(&op->arena, cap * sizeof *more);
         if (!more) {
             return false;
         }
@@ -97,8 +96,8 @@ void pl_swift_parse_look(const struct pl_swift_answer *x)
 static void split_dlo(struct pl_swift_build *b)
 {
     const char *slash = strchr(b->memo->dlo, '/');
-    char *name = pl_arena_dup(&b->op->arena,
-                              pl_str_n(b->memo->dlo, (size_t)(slash - b->memo->dlo)));
+    char *name =
+        pl_arena_dup(&b->op->arena, pl_str_n(b->memo->dlo, (size_t)(slash - b->memo->dlo)));
     pl_swift_path(b, name, NULL, NULL);
     pl_url_query_add(&b->query, "prefix", pl_str_c(slash + 1));
 }
@@ -178,8 +177,8 @@ static const char *container_of_parts(const struct pl_swift_answer *x)
 static void upload_gone(const struct pl_swift_answer *x)
 {
     x->out->next = PL_NEXT_FAIL;
-    x->out->code = pl_fail(x->err, PAIL_E_UPLOAD_NOT_FOUND,
-                           "no such upload: it was finished or aborted");
+    x->out->code =
+        pl_fail(x->err, PAIL_E_UPLOAD_NOT_FOUND, "no such upload: it was finished or aborted");
     x->out->never_applied = true;
 }
 
@@ -347,8 +346,8 @@ pail_code pl_swift_build_begin(struct pl_swift_build *b)
     return PAIL_OK;
 }
 
-/* A part that was under way when the upload was aborted may have come after all: only the mark tells
- * that the upload is not over. */
+/* A part that was under way when the upload was aborted may have come after all: only the mark
+ * tells that the upload is not over. */
 pail_code pl_swift_build_check(struct pl_swift_build *b)
 {
     if (!pl_swift_is_upload_id(pl_str_c(b->op->in.mp.upload_id))) {
@@ -514,9 +513,9 @@ static bool is_name(const struct pl_swift_answer *x, const char *found, const ch
     struct pl_str name = pl_str_c(found);
     name = name.len && name.ptr[0] == '/' ? pl_str_n(name.ptr + 1, name.len - 1) : name;
     pl_buf_printf(&plain, "%s/%s", x->op->bucket, key);
-    bool same = pl_str_eq(name, pl_buf_view(&plain)) ||
-                (pl_url_decode(&decoded, name) &&
-                 pl_str_eq(pl_buf_view(&decoded), pl_buf_view(&plain)));
+    bool same =
+        pl_str_eq(name, pl_buf_view(&plain)) ||
+        (pl_url_decode(&decoded, name) && pl_str_eq(pl_buf_view(&decoded), pl_buf_view(&plain)));
     pl_buf_dispose(&plain);
     pl_buf_dispose(&decoded);
     return same;

@@ -17,9 +17,9 @@ static pail_code find_key(struct pl_swift *s, const char *bucket, struct pl_aren
     if (*out) {
         return PAIL_OK;
     }
-    pail_code rc = pl_fail(err, PAIL_E_NO_CREDENTIALS,
-                           "neither container \"%s\" nor its account has a key for temporary URLs",
-                           bucket);
+    pail_code rc =
+        pl_fail(err, PAIL_E_NO_CREDENTIALS,
+                "neither container \"%s\" nor its account has a key for temporary URLs", bucket);
     pl_error_hint(err,
                   "set one (swift post -m 'Temp-URL-Key: SECRET' %s), give it as "
                   "swift_tempurl_key, or let Pail make one on the container with "

@@ -34,7 +34,8 @@ pail_code pl_swift_place_read(const char *url, const char *origin, struct pl_swi
     while (u.path.len && u.path.ptr[u.path.len - 1] == '/') {
         u.path.len--;
     }
-    *out = (struct pl_swift_place){u.tls, u.port, lower(u.host), pl_strndup(u.path.ptr, u.path.len)};
+    *out =
+        (struct pl_swift_place){u.tls, u.port, lower(u.host), pl_strndup(u.path.ptr, u.path.len)};
     if (!out->host || !out->path) {
         pl_swift_place_dispose(out);
         return pl_fail(err, PAIL_E_NO_MEMORY, "no memory for the storage URL");
@@ -227,7 +228,8 @@ pail_code pl_swift_refresh(struct pl_dialect *d, struct pail_error **err)
 {
     struct pl_swift *s = (struct pl_swift *)d;
     if (s->mode == PL_SWIFT_STATIC) {
-        return pl_fail(err, PAIL_E_EXPIRED_CREDENTIALS, "the token was given and cannot be renewed");
+        return pl_fail(err, PAIL_E_EXPIRED_CREDENTIALS,
+                       "the token was given and cannot be renewed");
     }
     pthread_mutex_lock(&d->lock);
     pl_free_secret(s->token);

@@ -513,9 +513,8 @@ static json_t *done_json(const struct pl_op *op)
 static json_t *verdict_json(const struct pl_verdict *v, struct pl_op *op,
                             const struct pail_error *e)
 {
-    static const char *const nexts[] = {"done",        "fail",  "retry",  "throttled",
-                                        "credentials", "clock", "learned",
-                                        "more"};
+    static const char *const nexts[] = {"done",        "fail",  "retry",   "throttled",
+                                        "credentials", "clock", "learned", "more"};
     json_t *o = v->next == PL_NEXT_DONE ? done_json(op) : error_json(e);
     put_text(o, "next", nexts[v->next]);
     put_number(o, "learned", v->learned);

@@ -39,16 +39,17 @@ static void check_target(struct run *run, const struct pl_tempurl *u, const json
 
 void run_swift_tempurl(struct run *run, const json_t *one)
 {
-    const json_t *input = json_object_get(one, "input"), *expected = json_object_get(one, "expected");
+    const json_t *input = json_object_get(one, "input"),
+                 *expected = json_object_get(one, "expected");
     struct pl_buf sum = PL_BUF_MAX(256);
-    struct pl_tempurl u = {
-        .digest = digest_of(member(input, "digest")),
-        .method = member(input, "method"),
-        .expires_s = (int64_t)json_integer_value(json_object_get(input, "expires")),
-        .path = member(input, "path"),
-        .key = member(input, "key"),
-        .ip_range = member(input, "ip_range"),
-        .prefix = json_is_true(json_object_get(input, "prefix"))};
+    struct pl_tempurl u = {.digest = digest_of(member(input, "digest")),
+                           .method = member(input, "method"),
+                           .expires_s =
+                               (int64_t)json_integer_value(json_object_get(input, "expires")),
+                           .path = member(input, "path"),
+                           .key = member(input, "key"),
+                           .ip_range = member(input, "ip_range"),
+                           .prefix = json_is_true(json_object_get(input, "prefix"))};
     if (pl_tempurl_sign(&u, &sum, NULL)) {
         broken(run, "no signature");
     } else {
@@ -89,7 +90,8 @@ static struct pl_keystone_ask ask_of(const json_t *in)
 
 void run_keystone_v3_auth(struct run *run, const json_t *one)
 {
-    const json_t *input = json_object_get(one, "input"), *expected = json_object_get(one, "expected");
+    const json_t *input = json_object_get(one, "input"),
+                 *expected = json_object_get(one, "expected");
     struct pl_keystone_ask ask = ask_of(input);
     struct pl_buf url = PL_BUF_MAX(4096), body = PL_BUF_MAX(64 * 1024);
     json_error_t why;
