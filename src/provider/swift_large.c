@@ -414,7 +414,10 @@ static bool write_manifest(struct pl_swift_build *b, struct pl_buf *text)
         fine = fine && !pl_buf_rc(&path) && pl_json_quote(text, pl_buf_view(&path));
         pl_buf_puts(text, ",\"etag\":");
         fine = fine && pl_json_quote(text, pl_str_c(part->etag));
-        pl_buf_printf(text, ",\"size_bytes\":%llu}", (unsigned long long)part->size);
+        if (part->size) { /* who finishes another's upload may not know it; the MD5 still counts */
+            pl_buf_printf(text, ",\"size_bytes\":%llu", (unsigned long long)part->size);
+        }
+        pl_buf_putc(text, '}');
         pl_buf_dispose(&path);
     }
     pl_buf_putc(text, ']');
