@@ -21,6 +21,9 @@ static const struct {
 #ifdef PL_WITH_S3
     {"s3", "s3a", pl_s3_new},
 #endif
+#ifdef PL_WITH_SWIFT
+    {"swift", NULL, pl_swift_new},
+#endif
 };
 enum { COUNT = sizeof providers / sizeof *providers };
 
@@ -32,6 +35,9 @@ const char *pl_registry_schemes(void)
 #endif
 #ifdef PL_WITH_S3
         "s3:, "
+#endif
+#ifdef PL_WITH_SWIFT
+        "swift:, "
 #endif
 #ifdef PL_WITH_FILE
         "file:, "

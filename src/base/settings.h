@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-enum { PL_SETTINGS_MAX = 96 };
+enum { PL_SETTINGS_MAX = 192 };
 
 /* Indexed as the table of settings. Zero: nothing is set. Owned strings; secrets are zeroed. */
 struct pl_settings {

@@ -1,6 +1,7 @@
 #include "codec/json.h"
 
-pail_code pl_json_parse(struct pl_str text, const char *name, json_t **out, struct pail_error **err)
+static pail_code parse(struct pl_str text, const char *name, json_type root, json_t **out,
+                       struct pail_error **err)
 {
     json_error_t where = {0};
     *out = NULL;
@@ -12,12 +13,24 @@ pail_code pl_json_parse(struct pl_str text, const char *name, json_t **out, stru
         return pl_fail(err, PAIL_E_PROTOCOL, "%s is no JSON: line %d column %d", name, where.line,
                        where.column);
     }
-    if (!json_is_object(*out)) {
+    if (json_typeof(*out) != root) {
         json_decref(*out);
         *out = NULL;
-        return pl_fail(err, PAIL_E_PROTOCOL, "%s is no JSON object", name);
+        return pl_fail(err, PAIL_E_PROTOCOL, "%s is no JSON %s", name,
+                       root == JSON_OBJECT ? "object" : "array");
     }
     return PAIL_OK;
+}
+
+pail_code pl_json_parse(struct pl_str text, const char *name, json_t **out, struct pail_error **err)
+{
+    return parse(text, name, JSON_OBJECT, out, err);
+}
+
+pail_code pl_json_parse_array(struct pl_str text, const char *name, json_t **out,
+                              struct pail_error **err)
+{
+    return parse(text, name, JSON_ARRAY, out, err);
 }
 
 const char *pl_json_text(const json_t *object, const char *member)

@@ -13,6 +13,9 @@ enum { PL_JSON_MAX = 16 << 20 };
  * column, never with the text. */
 PAIL_MUST pail_code pl_json_parse(struct pl_str text, const char *name, json_t **out,
                                   struct pail_error **err);
+/* The same for a text whose root is an array. */
+PAIL_MUST pail_code pl_json_parse_array(struct pl_str text, const char *name, json_t **out,
+                                        struct pail_error **err);
 /* The member's text, as long as the object lives; NULL: it is not there or no string. */
 const char *pl_json_text(const json_t *object, const char *member);
 /* The member as a number, also where it is written as a string of digits ("size": "17"). */

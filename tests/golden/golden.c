@@ -13,6 +13,9 @@
 #include "codec/date.h"
 #include "codec/digest.h"
 #include "provider/s3.h"
+#ifdef PL_WITH_SWIFT
+#include "provider/swift.h"
+#endif
 
 static bool writing;
 
@@ -268,6 +271,18 @@ static void fill_in(struct golden *g, const json_t *in)
     }
 }
 
+static pail_code new_dialect(const char *scheme, const struct pl_provider_env *env,
+                             struct pl_dialect **out, struct pail_error **err)
+{
+#ifdef PL_WITH_SWIFT
+    if (scheme && strcmp(scheme, "swift") == 0) {
+        return pl_swift_dialect_new(env, out, err);
+    }
+#endif
+    return scheme ? pl_fail(err, PAIL_E_BAD_CONFIG, "no such scheme")
+                  : pl_s3_dialect_new(env, out, err);
+}
+
 static bool open_case(struct golden *g)
 {
     char path[2048];
@@ -287,14 +302,15 @@ static bool open_case(struct golden *g)
             complain(g, name, pail_error_message(err), "a setting");
         }
     }
-    if (!json_is_true(json_object_get(g->spec, "no_keys"))) {
+    const char *scheme = text_of(g->spec, "scheme"); /* none: s3 */
+    if (!scheme && !json_is_true(json_object_get(g->spec, "no_keys"))) {
         g->failed |=
             pl_settings_default(&g->settings, "aws_access_key_id", "AKIDEXAMPLE", "test") ||
             pl_settings_default(&g->settings, "aws_secret_access_key",
                                 "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "test");
     }
     struct pl_provider_env env = {.settings = &g->settings};
-    if (!g->failed && pl_s3_dialect_new(&env, &g->dialect, &err)) {
+    if (!g->failed && new_dialect(scheme, &env, &g->dialect, &err)) {
         complain(g, "opening", pail_error_message(err), "");
     }
     pail_error_free(err);
@@ -497,8 +513,8 @@ static json_t *done_json(const struct pl_op *op)
 static json_t *verdict_json(const struct pl_verdict *v, struct pl_op *op,
                             const struct pail_error *e)
 {
-    static const char *const nexts[] = {"done",        "fail",  "retry",  "throttled",
-                                        "credentials", "clock", "learned"};
+    static const char *const nexts[] = {"done",        "fail",  "retry",   "throttled",
+                                        "credentials", "clock", "learned", "more"};
     json_t *o = v->next == PL_NEXT_DONE ? done_json(op) : error_json(e);
     put_text(o, "next", nexts[v->next]);
     put_number(o, "learned", v->learned);
@@ -538,12 +554,14 @@ static void run_rounds(struct golden *g)
             json_array_append_new(results, error_json(err));
         } else if (g->op.kind == PL_OP_PRESIGN) {
             json_array_append_new(results, done_json(&g->op));
+        } else if (!r.method) {
+            json_array_append_new(results, done_json(&g->op)); /* nothing was left to ask */
         } else {
             check_request(g, &r, round);
             if (read_answer(g, &a, round)) {
                 use_answer(g, &a, &v, &err);
                 json_array_append_new(results, verdict_json(&v, &g->op, err));
-                again = v.next == PL_NEXT_LEARNED;
+                again = v.next == PL_NEXT_LEARNED || v.next == PL_NEXT_MORE;
             }
         }
         pail_error_free(err);

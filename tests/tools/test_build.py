@@ -1,6 +1,6 @@
 """What a build leaves: installed files, pkg-config, SONAME, sizes.
 
-PAIL_BUILD names the build folder; PAIL_BUILD_S3ONLY, where set, one made with -Dlocal=false.
+PAIL_BUILD names the build folder; PAIL_BUILD_S3ONLY, where set, one made with -Dlocal=false and no provider but S3.
 """
 import os
 import shutil
@@ -81,8 +81,9 @@ class Build(unittest.TestCase):
     def test_s3_only_archive_is_small_and_needs_no_sqlite(self):
         archive = f"{S3ONLY}/libpail.a"
         undefined = output("nm", "-u", archive)
-        for name in ("sqlite3_", "MHD_"):
+        for name in ("sqlite3_", "MHD_", "yaml_"):
             self.assertNotIn(name, undefined)
+        self.assertNotIn("pl_swift_", output("nm", archive))
         self.assertLessEqual(stripped_bytes(archive, "-g"), 700 << 10)
 
 

@@ -61,6 +61,8 @@ void check_built_request(struct run *run, const json_t *one);
 void run_s3_endpoint(struct run *run, const json_t *one);
 void run_streaming_chunked(struct run *run, const json_t *one);
 void run_unsigned_trailer(struct run *run, const json_t *one);
+void run_swift_tempurl(struct run *run, const json_t *one);
+void run_keystone_v3_auth(struct run *run, const json_t *one);
 void run_profile_parser(struct run *run, const json_t *one);
 void run_assume_role(struct run *run, const json_t *one);
 void run_ecs(struct run *run, const json_t *one);

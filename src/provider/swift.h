@@ -1,0 +1,190 @@
+/* What the files of the Swift dialect share. Source: OpenStack "Object Storage API"; where a
+ * middleware is meant, Swift's own documentation of it. */
+#ifndef PL_PROVIDER_SWIFT_H
+#define PL_PROVIDER_SWIFT_H
+
+#include "codec/digest.h"
+#include "cred/swift_login.h"
+#include "provider/dialect.h"
+
+/* The parts of a container's large objects lie in CONTAINER+segments, as Swift's own S3 layer does
+ * it: KEY/UPLOAD/NUMBER, and an empty KEY/UPLOAD as long as the upload is not finished. */
+#define PL_SWIFT_SEGMENTS "+segments"
+enum { PL_SWIFT_BUCKETS_REMEMBERED = 64, PL_SWIFT_UPLOAD_ID = 32, PL_SWIFT_POLICY_MAX = 64 };
+
+enum pl_swift_mode { PL_SWIFT_STATIC, PL_SWIFT_FILE, PL_SWIFT_V1, PL_SWIFT_KEYSTONE };
+
+/* Where the account is. */
+struct pl_swift_place {
+    bool tls;
+    uint16_t port;
+    char *host, *path; /* lower case; "/v1/AUTH_account" without a final '/', percent-encoded */
+};
+
+/* What is known of one container. */
+struct pl_swift_bucket {
+    char *name;
+    bool known;  /* the rest was asked for, until until_ms */
+    bool unsure; /* whether it exists is to be asked */
+    bool exists;
+    bool segments;  /* has a container of segments beside it */
+    bool versioned; /* keeps what is replaced: then nobody may remove segments */
+    char policy[PL_SWIFT_POLICY_MAX];
+    int64_t until_ms;
+    bool key_known;
+    char *tempurl_key; /* NULL: there is none */
+};
+
+/* What /info says. */
+struct pl_swift_info {
+    bool known,
+        offered; /* offered: the service has /info, so that what it leaves out is not there */
+    bool slo, bulk_delete, tempurl;
+    uint32_t parts_max, delete_max, list_max;
+    uint64_t put_max, part_min;
+};
+
+struct pl_swift {
+    struct pl_dialect dialect; /* first */
+    /* set once */
+    const struct pl_settings *settings;
+    enum pl_swift_mode mode;
+    bool verify, remove_segments, fixed_place;
+    const char *token_file;
+    /* under dialect.lock */
+    struct pl_swift_place place;
+    char *token;
+    int64_t expires_ms;    /* 0: unknown */
+    int64_t looked_ms;     /* when the token's file was looked at */
+    int64_t file_mtime_ns; /* of the file that the token is from; 0: none */
+    uint64_t file_inode;
+    struct pl_swift_info info;
+    struct pl_swift_bucket buckets[PL_SWIFT_BUCKETS_REMEMBERED];
+    size_t bucket_count, bucket_next;
+    bool no_bulk; /* bulk-delete was refused */
+};
+
+/* swift_state.c: what is known, and what is lacking. */
+PAIL_MUST pail_code pl_swift_place_read(const char *url, const char *origin,
+                                        struct pl_swift_place *out, struct pail_error **err);
+void pl_swift_place_dispose(struct pl_swift_place *place);
+/* The entry of a bucket, made where there is none; NULL: out of memory. */
+struct pl_swift_bucket *pl_swift_bucket_locked(struct pl_swift *s, const char *name);
+/* A copy of what is known, without the strings; zero where nothing is. */
+struct pl_swift_bucket pl_swift_bucket_view(struct pl_swift *s, const char *name);
+struct pl_swift_info pl_swift_info_view(struct pl_swift *s);
+/* Something happened that proves that the bucket exists. */
+void pl_swift_saw(struct pl_swift *s, const char *name);
+void pl_swift_need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms,
+                   struct pl_need *out);
+pail_code pl_swift_refresh(struct pl_dialect *d, struct pail_error **err);
+void pl_swift_state_dispose(struct pl_swift *s);
+/* swift_errand.c */
+enum { PL_SWIFT_NEED_AUTH = 1, PL_SWIFT_NEED_INFO = 2 };
+#define PL_SWIFT_NEED_BUCKET (UINT64_C(1) << 32) /* or-ed with a hash of the name */
+#define PL_SWIFT_NEED_KEY    (UINT64_C(2) << 32)
+struct pl_errand *pl_swift_errand(struct pl_dialect *d, const struct pl_op *op, uint64_t what,
+                                  struct pail_error **err);
+
+/* What an op is at. Most have one exchange; those that replace or remove large objects look at what
+ * is there first and clear up behind it. */
+enum pl_swift_stage {
+    PL_SWIFT_FIRST = 0, /* nothing was asked yet */
+    PL_SWIFT_CHECK,     /* whether the upload is still there */
+    PL_SWIFT_LOOK,      /* HEAD of what is there */
+    PL_SWIFT_PARTS,     /* the manifest of a large object, or the listing of its parts */
+    PL_SWIFT_MAKE,      /* the container of segments */
+    PL_SWIFT_MAIN,      /* the operation itself */
+    PL_SWIFT_CLEAN,     /* removing names */
+    PL_SWIFT_LAST       /* removing the container of segments */
+};
+struct pl_swift_memo {
+    enum pl_swift_stage stage;
+    bool is_slo, manifest_delete, missed, made, checked;
+    const char *dlo; /* "CONTAINER/PREFIX" of a dynamic one */
+    char md5[33];    /* of a source, in hex; empty: not known */
+    char expected[PL_SUM_BASE64_MAX];
+    char upload_id[PL_SWIFT_UPLOAD_ID + 1];
+    const char **paths; /* what CLEAN removes: "CONTAINER/KEY", not encoded; in the op's arena */
+    size_t path_count, path_cap, path_at, path_sent;
+    uint32_t sent_limit;
+};
+
+/* swift_build.c, swift_headers.c, swift_large.c */
+struct pl_swift_build {
+    struct pl_swift *s;
+    struct pl_op *op;
+    struct pl_attempt *a;
+    struct pl_swift_memo *memo;
+    struct pl_http_request *r;
+    struct pl_buf path, query; /* behind the account; without '?' */
+    struct pl_swift_bucket bucket;
+    struct pl_swift_info info;
+    struct pail_error **err;
+};
+PAIL_MUST pail_code pl_swift_build(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                                   struct pl_http_request *out, struct pail_error **err);
+/* Sets path to "/CONTAINER[suffix]/KEY", encoded; key NULL: the container. */
+void pl_swift_path(struct pl_swift_build *b, const char *container, const char *suffix,
+                   const char *key);
+PAIL_MUST pail_code pl_swift_refuse(struct pl_swift_build *b, const char *what, const char *hint);
+PAIL_MUST pail_code pl_swift_add_attributes(struct pl_swift_build *b, const pail_attributes *attr);
+PAIL_MUST pail_code pl_swift_add_read_conditions(struct pl_swift_build *b,
+                                                 const pail_conditions *cond);
+PAIL_MUST pail_code pl_swift_add_write_conditions(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_add_extra(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_add_body(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_add_list_query(struct pl_swift_build *b);
+/* Whether the op has to look at what is there before it replaces or removes it. */
+bool pl_swift_looks_first(const struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_look(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_check(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_parts(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_clean(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_begin(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_part(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_copy_part(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_finish(struct pl_swift_build *b);
+PAIL_MUST pail_code pl_swift_build_bulk(struct pl_swift_build *b);
+bool pl_swift_add_path(struct pl_op *op, struct pl_swift_memo *memo, struct pl_str path);
+PAIL_MUST bool pl_swift_is_upload_id(struct pl_str text);
+
+/* swift_parse.c, swift_list.c, swift_large.c, swift_errors.c */
+struct pl_swift_answer {
+    struct pl_swift *s;
+    struct pl_op *op;
+    struct pl_attempt *a;
+    struct pl_swift_memo *memo;
+    const struct pl_http_response *r;
+    struct pl_verdict *out;
+    struct pail_error **err;
+};
+void pl_swift_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                   const struct pl_http_response *r);
+void pl_swift_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                    const struct pl_http_response *r, struct pl_verdict *out,
+                    struct pail_error **err);
+void pl_swift_parse_error(const struct pl_swift_answer *x);
+void pl_swift_parse_list(const struct pl_swift_answer *x);
+void pl_swift_parse_look(const struct pl_swift_answer *x);
+void pl_swift_parse_check(const struct pl_swift_answer *x);
+void pl_swift_parse_parts(const struct pl_swift_answer *x);
+void pl_swift_parse_clean(const struct pl_swift_answer *x);
+void pl_swift_parse_bulk(const struct pl_swift_answer *x);
+/* After the operation itself: done, or names to be cleared up. */
+void pl_swift_then_clean(const struct pl_swift_answer *x);
+/* Fails with a retry: what was answered is not what Swift answers. */
+void pl_swift_garbled(const struct pl_swift_answer *x, const char *what);
+void pl_swift_read_written(const struct pl_swift_answer *x);
+/* The MD5 of the MD5s: what a manifest's ETag is. */
+bool pl_swift_manifest_etag(const struct pl_part *parts, size_t count, char out[33]);
+
+/* swift_presign.c */
+PAIL_MUST pail_code pl_swift_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                                     struct pail_error **err);
+
+/* The dialect alone, as golden tests use it; its lock is made by http_provider. */
+PAIL_MUST pail_code pl_swift_dialect_new(const struct pl_provider_env *env, struct pl_dialect **out,
+                                         struct pail_error **err);
+
+#endif

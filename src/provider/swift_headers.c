@@ -1,0 +1,263 @@
+/* The headers of a request and the checksum of its body. Source: Object Storage API "Create or
+ * replace object", "Get object content and metadata". */
+#include <errno.h>
+
+#include "codec/date.h"
+#include "codec/hex.h"
+#include "provider/swift.h"
+
+enum { CHUNK = 256 * 1024 };
+
+pail_code pl_swift_refuse(struct pl_swift_build *b, const char *what, const char *hint)
+{
+    pail_code rc = pl_fail(b->err, PAIL_E_UNSUPPORTED, "Swift has no %s", what);
+    if (hint) {
+        pl_error_hint(b->err, "%s", hint);
+    }
+    return rc;
+}
+
+static bool is_token(struct pl_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              (c && strchr("!#$%&'*+-.^_`|~", c)))) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+/* Swift's servers drop a header with an underscore in its name without a word, and blanks at the
+ * ends of values are not part of them (RFC 9110 section 5.5). Other text goes as it is, in UTF-8.
+ */
+static pail_code add_metadata(struct pl_swift_build *b, const pail_kv *kv)
+{
+    struct pl_str name = pl_str_c(kv->name), value = pl_str_c(kv->value);
+    struct pl_buf header = PL_BUF_MAX(1024);
+    if (!is_token(name) || strchr(kv->name, '_')) {
+        pail_code rc = pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
+                               "metadata name \"%s\" cannot be kept by Swift: letters, digits, "
+                               "hyphens and dots can",
+                               kv->name && pl_header_safe(name) ? kv->name : "?");
+        pl_error_hint(b->err, "use a hyphen instead of an underscore");
+        return rc;
+    }
+    if (!pl_header_safe(value) || pl_str_trim(value).len != value.len) {
+        return pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
+                       "the value of metadata \"%s\" has a control character, or a blank at an end",
+                       kv->name);
+    }
+    pl_buf_puts(&header, "x-object-meta-");
+    for (const char *c = kv->name; *c; c++) {
+        pl_buf_putc(&header, *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c);
+    }
+    b->r->failed |= pl_buf_rc(&header) != PAIL_OK;
+    if (!pl_buf_rc(&header)) {
+        pl_http_add(b->r, header.ptr, value);
+    }
+    pl_buf_dispose(&header);
+    return PAIL_OK;
+}
+
+pail_code pl_swift_add_attributes(struct pl_swift_build *b, const pail_attributes *attr)
+{
+    const pail_encryption *e = b->op->encryption;
+    if (e && (e->algorithm || e->kms_key_id || e->customer_key_base64)) {
+        return pl_swift_refuse(b, "encryption that a client asks for",
+                               "the operator of the service turns it on for everything");
+    }
+    if (!attr) {
+        return PAIL_OK;
+    }
+    if (attr->tag_count) {
+        return pl_swift_refuse(b, "tags", "store them as metadata");
+    }
+    if (attr->canned_acl) {
+        return pl_swift_refuse(b, "rights of single objects", "they are set on containers");
+    }
+    if (attr->storage_class) {
+        return pl_swift_refuse(b, "storage class of single objects",
+                               "a container has a storage policy: create it with "
+                               "swift_storage_policy=NAME");
+    }
+    const struct {
+        const char *name, *value;
+    } headers[] = {{"content-type", attr->content_type},
+                   {"content-encoding", attr->content_encoding},
+                   {"content-language", attr->content_language},
+                   {"content-disposition", attr->content_disposition},
+                   {"cache-control", attr->cache_control}};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        if (headers[i].value) {
+            pl_http_add_c(b->r, headers[i].name, headers[i].value);
+        }
+    }
+    for (size_t i = 0; i < attr->metadata_count; i++) {
+        pail_code rc = add_metadata(b, &attr->metadata[i]);
+        if (rc) {
+            return rc;
+        }
+    }
+    return PAIL_OK;
+}
+
+static void add_etag(struct pl_swift_build *b, const char *name, const char *etag)
+{
+    struct pl_buf value = PL_BUF_MAX(1024);
+    bool bare = strcmp(etag, "*") != 0 && etag[0] != '"';
+    pl_buf_printf(&value, "%s%s%s", bare ? "\"" : "", etag, bare ? "\"" : "");
+    b->r->failed |= pl_buf_rc(&value) != PAIL_OK;
+    if (!pl_buf_rc(&value)) {
+        pl_http_add(b->r, name, pl_buf_view(&value));
+    }
+    pl_buf_dispose(&value);
+}
+
+static void add_date(struct pl_swift_build *b, const char *name, int64_t ms)
+{
+    char date[PL_DATE_HTTP_SIZE];
+    pl_http_add_c(b->r, name, pl_date_http(ms, date));
+}
+
+pail_code pl_swift_add_read_conditions(struct pl_swift_build *b, const pail_conditions *cond)
+{
+    if (cond->if_match) {
+        add_etag(b, "if-match", cond->if_match);
+    }
+    if (cond->if_none_match) {
+        add_etag(b, "if-none-match", cond->if_none_match);
+    }
+    if (cond->if_modified_since_ms) {
+        add_date(b, "if-modified-since", cond->if_modified_since_ms);
+    }
+    if (cond->if_unmodified_since_ms) {
+        add_date(b, "if-unmodified-since", cond->if_unmodified_since_ms);
+    }
+    return PAIL_OK;
+}
+
+/* SPEC Object Storage API "Create or replace object": If-None-Match takes "*" alone; there is no
+ * If-Match. A copy hands its conditions to the reading of the source. Never emulated. */
+pail_code pl_swift_add_write_conditions(struct pl_swift_build *b)
+{
+    const pail_conditions *c = &b->op->cond;
+    bool create_only = c->if_none_match && strcmp(c->if_none_match, "*") == 0 && !c->if_match &&
+                       !c->if_modified_since_ms && !c->if_unmodified_since_ms;
+    if (!pl_conditions_any(c)) {
+        return PAIL_OK;
+    }
+    if (!create_only || b->op->kind == PL_OP_COPY || b->op->kind == PL_OP_DELETE) {
+        pail_code rc = pl_fail(b->err, PAIL_E_UNSUPPORTED, "Swift checks no such condition on %s",
+                               pl_op_name(b->op->kind));
+        pl_error_hint(b->err, "a put or upload may be create-only (if_none_match \"*\")");
+        return rc;
+    }
+    if (b->op->kind != PL_OP_MP_BEGIN) { /* told early, sent with the end */
+        pl_http_add_c(b->r, "if-none-match", "*");
+    }
+    return PAIL_OK;
+}
+
+static bool is_reserved(struct pl_str name)
+{
+    static const char *const names[] = {
+        "host",        "content-length", "transfer-encoding", "connection",      "x-auth-token",
+        "etag",        "range",          "if-match",          "if-none-match",   "expect",
+        "x-copy-from", "destination",    "x-object-manifest", "accept-encoding", "accept"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (pl_str_ieq(name, pl_str_c(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+pail_code pl_swift_add_extra(struct pl_swift_build *b)
+{
+    for (size_t i = 0; i < b->op->header_count; i++) {
+        struct pl_str name = pl_str_c(b->op->headers[i].name);
+        struct pl_str value = pl_str_c(b->op->headers[i].value);
+        if (!is_token(name) || !pl_header_safe(value)) {
+            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
+                           "an extra header has a name or value that cannot be sent");
+        }
+        if (is_reserved(name)) {
+            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT, "header %s is set by the request itself",
+                           b->op->headers[i].name);
+        }
+        size_t j = 0;
+        while (j < b->r->header_count && !pl_str_ieq(b->r->headers[j].name, name)) {
+            j++;
+        }
+        if (j < b->r->header_count) { /* the caller's own word for it counts */
+            char *copy = pl_arena_dup(&b->r->arena, value);
+            b->r->failed |= !copy;
+            b->r->headers[j].value = pl_str_c(copy);
+        } else {
+            pl_http_add(b->r, b->op->headers[i].name, value);
+        }
+    }
+    return PAIL_OK;
+}
+
+/* ---- The body */
+
+static pail_code read_all(struct pl_digest *d, const struct pl_body *source,
+                          struct pail_error **err)
+{
+    if (source->kind == PL_BODY_MEM) {
+        pl_digest_update(d, source->ptr, (size_t)source->len);
+        return PAIL_OK;
+    }
+    char *chunk = source->len ? pl_alloc(CHUNK) : NULL;
+    if (source->len && !chunk) {
+        return pl_fail(err, PAIL_E_NO_MEMORY, "no memory to read the source");
+    }
+    pail_code rc = PAIL_OK;
+    for (uint64_t at = 0; at < source->len && !rc;) {
+        size_t n = source->len - at < CHUNK ? (size_t)(source->len - at) : CHUNK;
+        if (!pl_body_read(source, at, chunk, n)) {
+            rc = errno ? pl_fail_errno(err, errno, "cannot read the source")
+                       : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
+        }
+        pl_digest_update(d, chunk, rc ? 0 : n);
+        at += n;
+    }
+    pl_free(chunk);
+    return rc;
+}
+
+static pail_code compute(struct pl_swift_build *b)
+{
+    struct pl_digest d = {0};
+    struct pl_sum_value v;
+    if (pl_digest_init(&d, PL_SUM_MD5, NULL)) {
+        return PAIL_OK; /* a FIPS provider has none; the length still counts */
+    }
+    pail_code rc = read_all(&d, b->op->in.put.source, b->err);
+    rc = rc ? rc : pl_digest_final(&d, &v, b->err);
+    if (!rc) {
+        pl_hex_encode(b->memo->md5, v.bytes, v.len);
+    }
+    pl_digest_dispose(&d);
+    return rc;
+}
+
+/* SPEC Object Storage API "Create or replace object": a request with an ETag is refused (422) where
+ * the MD5 of what arrived is another. */
+pail_code pl_swift_add_body(struct pl_swift_build *b)
+{
+    if (b->s->verify && !b->memo->md5[0]) {
+        pail_code rc = compute(b);
+        if (rc) {
+            return rc;
+        }
+    }
+    if (b->memo->md5[0]) {
+        pl_http_add_c(b->r, "etag", b->memo->md5);
+    }
+    b->r->body = b->op->in.put.source;
+    return PAIL_OK;
+}

@@ -1,0 +1,154 @@
+"""Logins of swift: against a scripted Swift and Keystone: renewal, files, refusals, counts."""
+import hashlib
+import http.server
+import json
+import threading
+import unittest
+
+import cli
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, headers=None, body=b""):
+        self.send_response(status)
+        for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def go(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        server = self.server
+        server.seen.append(f"{self.command} {self.path}")
+        if self.path == "/v3/auth/tokens":
+            server.keystone(self, json.loads(body))
+        elif self.headers.get("X-Auth-Token") != server.token:
+            server.refused()
+            self.answer(401, body=b"<html><h1>Unauthorized</h1></html>")
+        elif self.command == "PUT":
+            self.answer(201, {"Etag": hashlib.md5(body).hexdigest()})
+        elif self.path.startswith("/v1/AUTH_a/bkt?"):
+            self.answer(200, body=b"[]")
+        else:
+            self.answer(404 if "segments" in self.path else 204)
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = go
+
+
+class Swift(cli.CliTest):
+    def setUp(self):
+        super().setUp()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.seen, self.server.token = [], "first"
+        self.server.keystone, self.server.refused = self.give_token, lambda: None
+        self.at = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+        self.given = ["first"]
+        self.env.update(OS_AUTH_URL=self.at, OS_USERNAME="u", OS_PASSWORD="the-password",
+                        OS_PROJECT_NAME="p")
+
+    def only(self, **env):
+        """Other variables instead of those of Keystone."""
+        for name in list(self.env):
+            if name.startswith("OS_"):
+                del self.env[name]
+        self.env.update(env)
+
+    def give_token(self, request, body):
+        self.asked = body["auth"]
+        catalog = [{"type": "object-store", "endpoints": [
+            {"interface": "public", "region_id": "R", "url": self.at + "/v1/AUTH_a"}]}]
+        token = self.given.pop(0) if len(self.given) > 1 else self.given[0]
+        request.answer(201, {"X-Subject-Token": token}, json.dumps({"token": {
+            "expires_at": "2099-01-01T00:00:00.000000Z", "catalog": catalog}}).encode())
+
+    def test_one_login_then_one_request_a_page(self):
+        self.pail("ls", "swift://bkt")
+        self.assertEqual(len(self.server.seen), 2, self.server.seen)
+        self.assertEqual(self.asked["scope"], {"project": {"name": "p",
+                                                           "domain": {"id": "default"}}})
+
+    def test_a_token_that_ended_is_renewed_once(self):
+        self.given = ["ended", "first"]
+        self.pail("ls", "swift://bkt")
+        self.assertEqual([line.split("?")[0] for line in self.server.seen],
+                         ["POST /v3/auth/tokens", "GET /v1/AUTH_a/bkt"] * 2)
+        self.server.seen.clear()
+        self.given = ["never"]
+        failed = self.fails(5, "ls", "swift://bkt")
+        self.assertEqual(len(self.server.seen), 4, self.server.seen)
+        self.assertNotIn("never", failed.err)
+
+    def test_a_small_put_looks_for_parts_once(self):
+        self.write("in/a"), self.write("in/b"), self.write("in/c")
+        self.pail("cp", "-r", "in", "swift://bkt/d")
+        heads = [line for line in self.server.seen if line.startswith("HEAD")]
+        puts = [line for line in self.server.seen if line.startswith("PUT")]
+        self.assertEqual(sorted(heads), ["HEAD /v1/AUTH_a/bkt", "HEAD /v1/AUTH_a/bkt%2Bsegments"])
+        self.assertEqual(len(puts), 3)
+
+    def test_a_token_file_is_read_again_when_refused(self):
+        path = self.write("token", b"ended\n")
+        self.server.refused = lambda: self.write("token", b"first\n")
+        self.only(OS_STORAGE_URL=self.at + "/v1/AUTH_a", OS_AUTH_TOKEN_FILE=path)
+        self.pail("ls", "swift://bkt")
+        self.assertEqual(len(self.server.seen), 2, self.server.seen)
+        failed = self.fails(5, "ls", "swift://bkt", "--set", "os_auth_token_file=/nonexistent/t")
+        self.assertIn("/nonexistent/t", failed.err)
+
+    def test_a_given_token_is_used_as_it_is(self):
+        self.only(OS_STORAGE_URL=self.at + "/v1/AUTH_a", OS_AUTH_TOKEN="first")
+        self.pail("ls", "swift://bkt")
+        self.assertEqual(len(self.server.seen), 1)
+        failed = self.fails(5, "ls", "swift://bkt", env={"OS_AUTH_TOKEN": "a-secret"})
+        self.assertIn("os_auth_token", failed.err)
+        self.assertNotIn("a-secret", failed.err)
+
+    def test_what_is_no_keystone_is_said_clearly(self):
+        html = b"<html>the-password</html>"
+        for answer, words in (
+                ((200, {}, html), "without a token"),
+                ((201, {"X-Subject-Token": "t"}, html), "no JSON"),
+                ((201, {"X-Subject-Token": "t"}, b'{"token": {"catalog": []}}'), "no catalog"),
+                ((302, {"Location": "http://127.0.0.2/"}, b""), "HTTP 302"),
+                ((401, {}, html), "HTTP 401"), ((404, {}, html), "HTTP 404")):
+            self.server.seen.clear()
+            self.server.keystone = lambda request, body, a=answer: request.answer(*a)
+            result = self.run_pail("ls", "swift://bkt")
+            self.assertNotEqual(result.status, 0)
+            self.assertIn(words, result.err)
+            self.assertIn("hint" if answer[2] != html or answer[0] != 201 else "", result.err)
+            self.assertNotIn("the-password", result.err)
+            self.assertEqual(len(self.server.seen), 1, self.server.seen)
+
+    def test_a_stumbling_keystone_is_asked_again(self):
+        def stumble(request, _):
+            self.server.keystone = self.give_token
+            request.answer(503)
+        self.server.keystone = stumble
+        self.pail("ls", "swift://bkt")
+        self.assertEqual(self.server.seen.count("POST /v3/auth/tokens"), 2)
+
+    def test_what_is_missing_is_named(self):
+        for name, words in (("OS_PASSWORD", "os_password"), ("OS_USERNAME", "os_username"),
+                            ("OS_AUTH_URL", "no way to log in")):
+            kept = self.env.pop(name)
+            self.assertIn(words, self.fails(5, "ls", "swift://bkt").err)
+            self.env[name] = kept
+        self.only(OS_STORAGE_URL=self.at)
+        self.assertIn("os_auth_token", self.fails(5, "ls", "swift://bkt").err)
+        self.only(ST_AUTH=self.at, ST_USER="u")
+        self.assertIn("st_key", self.fails(5, "ls", "swift://bkt").err)
+        self.assertEqual(self.server.seen, [])
+
+
+if __name__ == "__main__":
+    unittest.main()

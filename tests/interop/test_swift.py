@@ -1,0 +1,233 @@
+"""python-swiftclient and Pail over the same Swift: what one stores the other reads and removes."""
+import hashlib
+import json
+import os
+import subprocess
+import unittest
+import urllib.error
+import urllib.request
+
+import servers  # the interpreter that has the independent clients
+
+try:
+    import swiftclient
+except ImportError:
+    swiftclient = None
+
+PREFIX, KEYSTONE = "PAIL_TEST_SWIFT_", "PAIL_TEST_KEYSTONE_"
+MIB = 1 << 20
+
+
+def variable(name):
+    return os.environ.get(name)
+
+
+def opened(url, method="GET", data=None):
+    request = urllib.request.Request(url, method=method, data=data)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+        return answer.read()
+
+
+class Account:
+    key = secret = region = ca = None
+    endpoint = None
+
+
+class Swift(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if swiftclient is None:
+            raise unittest.SkipTest("python-swiftclient is not installed "
+                                    "(tests/servers/servers.sh install clients)")
+        if not variable(PREFIX + "AUTH_URL"):
+            raise unittest.SkipTest(f"Swift is not up ({PREFIX}AUTH_URL is not set)")
+        cls.login = {"ST_AUTH": variable(PREFIX + "AUTH_URL"), "ST_USER": variable(PREFIX + "USER"),
+                     "ST_KEY": variable(PREFIX + "KEY")}
+        cls.swift = swiftclient.Connection(cls.login["ST_AUTH"], cls.login["ST_USER"],
+                                           cls.login["ST_KEY"])
+        account = Account()
+        account.key, account.secret, account.region = "", "", ""
+        cls.pail = servers.Pail(account)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.pail.close()
+
+    def setUp(self):
+        self.bucket = servers.bucket_name()
+        self.swift.put_container(self.bucket)
+        self.addCleanup(self.remove)
+
+    def remove(self):
+        for name in (self.bucket, self.bucket + "+segments", self.bucket + "_segments"):
+            try:
+                for item in self.swift.get_container(name, full_listing=True)[1]:
+                    self.swift.delete_object(name, item["name"])
+                self.swift.delete_container(name)
+            except swiftclient.ClientException as error:
+                if error.http_status != 404:
+                    raise
+
+    def run_pail(self, command, *args, data=None, login=None):
+        env = {**self.pail.env, **(login if login is not None else self.login)}
+        return subprocess.run([servers.PAIL, command, *args], input=data or b"", env=env,
+                              capture_output=True, cwd=self.pail.home,
+                              timeout=servers.TIME_LIMIT_S)
+
+    def do(self, command, *args, data=None, login=None):
+        run = self.run_pail(command, *args, data=data, login=login)
+        self.assertEqual(run.returncode, 0, run.stderr.decode(errors="replace"))
+        return run.stdout
+
+    def url(self, key=""):
+        return f"swift://{self.bucket}/{key}" if key else f"swift://{self.bucket}"
+
+    def segments(self, suffix="+segments"):
+        try:
+            return [item["name"] for item in
+                    self.swift.get_container(self.bucket + suffix, full_listing=True)[1]]
+        except swiftclient.ClientException as error:
+            self.assertEqual(error.http_status, 404)
+            return []
+
+    def put_large(self, key, size):
+        data = os.urandom(size)
+        self.do("cp", self.pail.path("large", data), self.url(key))
+        return data
+
+    def test_plain_objects_both_ways(self):
+        key = "dir/naïve name +%41.txt"
+        self.do("cp", self.pail.path("in", b"from pail"), self.url(key))
+        headers, body = self.swift.get_object(self.bucket, key)
+        self.assertEqual(body, b"from pail")
+        self.assertEqual(headers["etag"], hashlib.md5(b"from pail").hexdigest())
+        self.swift.put_object(self.bucket, "other ü", b"from swift", content_type="text/x-a",
+                              headers={"X-Object-Meta-Colour": "grün"})
+        self.assertEqual(self.do("cat", self.url("other ü")), b"from swift")
+        stat = self.do("stat", self.url("other ü")).decode()
+        self.assertIn("text/x-a", stat)
+        self.assertIn("grün", stat)
+        self.assertEqual(self.do("ls", "-r", self.url()).decode().split("\n"), [key, "other ü", ""])
+
+    def test_a_large_object_is_read_by_both(self):
+        data = self.put_large("big", 40 * MIB + 1)
+        headers, body = self.swift.get_object(self.bucket, "big")
+        self.assertEqual(headers["x-static-large-object"], "True")
+        self.assertEqual(hashlib.sha256(body).digest(), hashlib.sha256(data).digest())
+        self.do("cp", self.url("big"), self.pail.path("out"))
+        with open(self.pail.path("out"), "rb") as file:
+            self.assertEqual(file.read(), data)
+        self.assertEqual(len(self.segments()), 3)
+        self.assertEqual(self.do("ls", "-r", self.url()), b"big\n")
+        self.assertNotIn(b"segments", self.do("ls", "swift://"))
+
+    def test_parts_go_with_what_is_replaced_and_removed(self):
+        self.put_large("big", 33 * MIB)
+        first = self.segments()
+        self.put_large("big", 33 * MIB)
+        self.assertEqual(len(self.segments()), len(first))
+        self.assertFalse(set(first) & set(self.segments()))
+        self.do("cp", self.pail.path("small", b"small"), self.url("big"))
+        self.assertEqual(self.segments(), [])
+        self.put_large("big", 33 * MIB)
+        self.do("rm", self.url("big"))
+        self.assertEqual(self.segments(), [])
+        self.put_large("dir/big", 33 * MIB)
+        self.do("rm", "-r", self.url("dir/"))
+        self.assertEqual(self.segments(), [])
+
+    def test_parts_that_a_copied_manifest_points_to_stay(self):
+        data = self.put_large("big", 33 * MIB)
+        manifest = json.loads(self.swift.get_object(self.bucket, "big",
+                                                    query_string="multipart-manifest=get")[1])
+        self.swift.put_object(self.bucket, "same", json.dumps(
+            [{"path": part["name"], "etag": part["hash"], "size_bytes": part["bytes"]}
+             for part in manifest]), query_string="multipart-manifest=put")
+        self.do("cp", self.pail.path("small", b"small"), self.url("same"))
+        self.assertEqual(self.swift.get_object(self.bucket, "big")[1], data)
+
+    def test_a_versioned_container_keeps_its_parts(self):
+        self.put_large("big", 33 * MIB)
+        self.swift.post_container(self.bucket, {"X-Versions-Enabled": "true"})
+        before = self.segments()
+        self.do("cp", self.pail.path("small", b"small"), self.url("big"))
+        self.assertEqual(self.segments(), before)
+        self.swift.post_container(self.bucket, {"X-Versions-Enabled": "false"})
+        for item in self.swift.get_container(self.bucket, query_string="versions")[1]:
+            self.swift.delete_object(self.bucket, item["name"],
+                                     query_string="version-id=" + item["version_id"])
+
+    def test_large_objects_of_others_are_read_and_removed(self):
+        other = self.bucket + "_segments"
+        self.swift.put_container(other)
+        parts = [self.swift.put_object(other, f"slo/{i}", b"%d" % i * 10) for i in range(3)]
+        manifest = [{"path": f"/{other}/slo/{i}", "etag": parts[i], "size_bytes": 10}
+                    for i in range(3)]
+        self.swift.put_object(self.bucket, "slo", json.dumps(manifest),
+                              query_string="multipart-manifest=put")
+        self.swift.put_object(self.bucket, "dlo", b"",
+                              headers={"X-Object-Manifest": f"{other}/slo/"})
+        for key in ("slo", "dlo"):
+            self.assertEqual(self.do("cat", self.url(key)), b"0" * 10 + b"1" * 10 + b"2" * 10)
+        self.do("rm", self.url("dlo"))
+        self.do("rm", self.url("slo"))
+        self.assertEqual(self.do("ls", "-r", self.url()), b"")
+
+    def test_many_are_deleted(self):
+        for i in range(25):
+            self.swift.put_object(self.bucket, f"d/{i} ü%", b"x")
+        self.do("rm", "-r", self.url("d/"))
+        self.assertEqual(self.swift.get_container(self.bucket)[1], [])
+
+    def test_signed_urls_by_the_containers_key(self):
+        self.swift.post_container(self.bucket, {"X-Container-Meta-Temp-URL-Key": "of the container"})
+        self.swift.put_object(self.bucket, "a ü", b"signed")
+        self.assertEqual(opened(self.do("presign", self.url("a ü")).decode().splitlines()[0]),
+                         b"signed")
+        put = self.do("presign", "--method", "PUT", self.url("new %")).decode().splitlines()[0]
+        opened(put, "PUT", b"written")
+        self.assertEqual(self.swift.get_object(self.bucket, "new %")[1], b"written")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            opened(put.replace("new", "old"), "PUT", b"x")
+        self.assertEqual(refused.exception.code, 401)
+
+    def test_signed_urls_with_only_a_token_and_its_storage_url(self):
+        storage, token = self.swift.get_auth()
+        self.swift.post_container(self.bucket, {"X-Container-Meta-Temp-URL-Key": "key"})
+        self.swift.put_object(self.bucket, "k", b"by token")
+        only = {"OS_STORAGE_URL": storage, "OS_AUTH_TOKEN": token}
+        self.assertEqual(self.do("cat", self.url("k"), login=only), b"by token")
+        self.assertEqual(opened(self.do("presign", self.url("k"),
+                                        login=only).decode().splitlines()[0]), b"by token")
+        run = self.run_pail("cat", self.url("k"), login={**only, "OS_AUTH_TOKEN": "of-nobody"})
+        self.assertEqual(run.returncode, 5, run.stderr)
+        self.assertNotIn(b"of-nobody", run.stderr)
+
+    def test_clouds_yaml(self):
+        if not variable(KEYSTONE + "AUTH_URL"):
+            self.skipTest(f"Keystone is not up ({KEYSTONE}AUTH_URL is not set)")
+        get = lambda name: variable(KEYSTONE + name)
+        text = (f"clouds:\n  other: {{auth: {{auth_url: 'http://127.0.0.1:1'}}}}\n  mine:\n"
+                f"    regions: [a, b]\n    auth:\n      auth_url: {get('AUTH_URL')}\n"
+                f"      username: {get('USER')}\n      project_name: {get('PROJECT')}\n"
+                f"      user_domain_id: {get('DOMAIN_ID')}\n"
+                f"      project_domain_id: {get('DOMAIN_ID')}\n"
+                f"    region_name: {get('REGION')}\n")
+        secure = f"clouds:\n  mine:\n    auth: {{password: {get('PASSWORD')}}}\n"
+        path = self.pail.path("clouds.yaml", text.encode())
+        self.pail.path("secure.yaml", secure.encode())
+        login = {"OS_CLOUD": "mine", "OS_CLIENT_CONFIG_FILE": path}
+        name = servers.bucket_name()
+        self.do("mb", "swift://" + name, login=login)
+        self.assertIn(name.encode(), self.do("ls", "swift://", login=login))
+        self.do("rb", "swift://" + name, login=login)
+        run = self.run_pail("ls", "swift://", login={**login, "OS_CLOUD": "none"})
+        self.assertIn(b'no cloud "none"', run.stderr)
+        self.pail.path("broken.yaml", b"clouds:\n  mine:\n   - x\n  bad")
+        run = self.run_pail("ls", "swift://", login={
+            **login, "OS_CLIENT_CONFIG_FILE": self.pail.path("broken.yaml")})
+        self.assertRegex(run.stderr, rb"broken.yaml line \d+")
+
+
+if __name__ == "__main__":
+    unittest.main()
