@@ -174,13 +174,13 @@ static pail_code property(struct page *p, struct pl_str name, struct pl_str text
         return PAIL_OK;
     }
     if (pl_str_is(name, "Etag") && text.len) {
-        p->is_uncommitted = false; /* only what was committed has one */
         return keep(p, &p->now.etag, unquoted(text));
     }
     if (pl_str_is(name, "AccessTier") && text.len) {
         return keep(p, &p->now.storage_class, text);
     }
     if (pl_str_is(name, "Content-Type") && text.len) {
+        p->is_uncommitted = false; /* only what was committed has one */
         return keep(p, &p->now.content_type, text);
     }
     return PAIL_OK;
