@@ -11,6 +11,9 @@ static const struct {
     const char *scheme, *alias;
     open_fn open;
 } providers[] = {
+#ifdef PL_WITH_AZURE
+    {"az", "azure", pl_azure_new},
+#endif
 #ifdef PL_WITH_FILE
     {"file", NULL, pl_file_new},
 #endif
@@ -38,6 +41,9 @@ const char *pl_registry_schemes(void)
 #endif
 #ifdef PL_WITH_SWIFT
         "swift:, "
+#endif
+#ifdef PL_WITH_AZURE
+        "az:, "
 #endif
 #ifdef PL_WITH_FILE
         "file:, "

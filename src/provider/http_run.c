@@ -396,7 +396,9 @@ static void answered(struct pl_http_exchange *x)
 static bool head_arrived(struct pl_http_exchange *x)
 {
     struct pl_http_run *run = x->ctx;
-    return run->checking || run->op->kind != PL_OP_GET || pl_http_get_head(run);
+    /* A dialect without ranges of the last bytes asks for the size first. */
+    bool only_head = strcmp(x->request.method, "HEAD") == 0;
+    return run->checking || run->op->kind != PL_OP_GET || only_head || pl_http_get_head(run);
 }
 
 /* ---- The beginning */

@@ -147,10 +147,6 @@ PAIL_MUST pail_code pl_s3_xml_delete(struct pl_s3_build *b);
 PAIL_MUST pail_code pl_s3_xml_complete(struct pl_s3_build *b, enum pl_sum sum);
 PAIL_MUST pail_code pl_s3_xml_tags(struct pl_s3_build *b);
 PAIL_MUST pail_code pl_s3_xml_location(struct pl_s3_build *b);
-/* Metadata beyond printable ASCII goes as encoded words (RFC 2047), which AWS does too. */
-void pl_s3_metadata_encode(struct pl_buf *out, struct pl_str value);
-/* NULL: out of memory. */
-char *pl_s3_metadata_decode(struct pl_arena *arena, struct pl_str value);
 
 /* s3_parse.c, s3_parse_xml.c, s3_list.c, s3_errors.c */
 void pl_s3_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,

@@ -2,6 +2,7 @@
  * Reference "PutObject", "CopyObject", "GetObject"; "Working with object metadata". */
 #include "codec/base64.h"
 #include "codec/date.h"
+#include "codec/encoded_word.h"
 #include "codec/url.h"
 #include "provider/s3.h"
 
@@ -11,39 +12,6 @@ static pail_code unsupported(struct pl_s3_build *b, const char *what, const char
         pl_fail(b->err, PAIL_E_UNSUPPORTED, "service %s takes no %s", b->view.p.service, what);
     pl_error_hint(b->err, "set %s if yours does", setting);
     return rc;
-}
-
-static bool is_plain(struct pl_str v)
-{
-    for (size_t i = 0; i < v.len; i++) {
-        unsigned char c = (unsigned char)v.ptr[i];
-        if (c < 0x20 || c > 0x7e || (c == ' ' && i + 1 < v.len && v.ptr[i + 1] == ' ')) {
-            return false;
-        }
-    }
-    /* What looks encoded would be decoded on the way back. */
-    return v.len == 0 ||
-           (v.ptr[0] != ' ' && v.ptr[v.len - 1] != ' ' && !pl_str_starts(v, PL_STR("=?")));
-}
-
-void pl_s3_metadata_encode(struct pl_buf *out, struct pl_str value)
-{
-    if (is_plain(value)) {
-        pl_buf_str(out, value);
-        return;
-    }
-    /* SPEC RFC 2047 #2: an encoded word is at most 75 characters: 45 bytes of text. A character is
-     * never cut. */
-    for (size_t at = 0; at < value.len;) {
-        size_t n = value.len - at < 45 ? value.len - at : 45;
-        while (at + n < value.len && n > 1 && ((unsigned char)value.ptr[at + n] & 0xc0) == 0x80) {
-            n--;
-        }
-        pl_buf_puts(out, at ? " =?UTF-8?B?" : "=?UTF-8?B?");
-        pl_base64_encode(out, value.ptr + at, n);
-        pl_buf_puts(out, "?=");
-        at += n;
-    }
 }
 
 static bool is_token(struct pl_str name)
@@ -72,7 +40,7 @@ static pail_code add_metadata(struct pl_s3_build *b, const pail_kv *kv)
     for (const char *c = kv->name; *c; c++) {
         pl_buf_putc(&name, *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c);
     }
-    pl_s3_metadata_encode(&value, pl_str_c(kv->value));
+    pl_encoded_word_write(&value, pl_str_c(kv->value));
     rc = pl_buf_rc(&name) ? pl_buf_rc(&name) : pl_buf_rc(&value);
     if (rc) {
         rc = pl_fail(b->err, rc, "the metadata do not fit into headers");

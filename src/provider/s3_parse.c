@@ -2,6 +2,7 @@
  * well-formed result: copies and completions answer early and may fail later. */
 #include "codec/base64.h"
 #include "codec/date.h"
+#include "codec/encoded_word.h"
 #include "codec/hex.h"
 #include "codec/url.h"
 #include "provider/s3.h"
@@ -17,61 +18,6 @@ static struct pl_str unquoted(struct pl_str etag)
 static const char *keep(struct pl_arena *arena, struct pl_str text)
 {
     return text.len ? pl_arena_dup(arena, text) : NULL;
-}
-
-/* "q" encoding of RFC 2047: _ is a blank, =XX a byte. */
-static bool decode_q(struct pl_buf *out, struct pl_str text)
-{
-    struct pl_buf percent = PL_BUF_MAX(64 * 1024);
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '%') {
-            pl_buf_puts(&percent, "%25");
-        } else {
-            pl_buf_putc(&percent, c == '_' ? ' ' : c == '=' ? '%' : c);
-        }
-    }
-    bool ok = !pl_buf_rc(&percent) && pl_url_decode(out, pl_buf_view(&percent));
-    pl_buf_dispose(&percent);
-    return ok;
-}
-
-/* Takes one "=?UTF-8?B?...?=" off *text and decodes it. */
-static bool decode_word(struct pl_buf *out, struct pl_str *text)
-{
-    struct pl_str start = PL_STR("=?UTF-8?");
-    if (text->len < start.len + 4 || !pl_str_ieq(pl_str_n(text->ptr, start.len), start) ||
-        text->ptr[start.len + 1] != '?') {
-        return false;
-    }
-    char how = text->ptr[start.len];
-    const char *from = text->ptr + start.len + 2;
-    size_t left = text->len - start.len - 2;
-    const char *end = memmem(from, left, "?=", 2);
-    if (!end) {
-        return false;
-    }
-    struct pl_str word = pl_str_n(from, (size_t)(end - from));
-    *text = pl_str_trim(pl_str_n(end + 2, left - word.len - 2));
-    if (how == 'B' || how == 'b') {
-        return pl_base64_decode(out, word);
-    }
-    return (how == 'Q' || how == 'q') && decode_q(out, word);
-}
-
-char *pl_s3_metadata_decode(struct pl_arena *arena, struct pl_str value)
-{
-    struct pl_buf text = PL_BUF_MAX(64 * 1024);
-    struct pl_str rest = value;
-    bool ok = rest.len > 0;
-    while (ok && rest.len) {
-        ok = decode_word(&text, &rest);
-    }
-    ok = ok && !pl_buf_rc(&text) && pl_utf8_valid(pl_buf_view(&text)) &&
-         !memchr(text.ptr, 0, text.len);
-    char *copy = pl_arena_dup(arena, ok ? pl_buf_view(&text) : value);
-    pl_buf_dispose(&text);
-    return copy;
 }
 
 #define META "x-amz-meta-"
@@ -100,7 +46,7 @@ static void read_metadata(struct pl_arena *arena, const struct pl_http_response 
             *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
         }
         kv[n].name = key;
-        kv[n++].value = pl_s3_metadata_decode(arena, r->headers[i].value);
+        kv[n++].value = pl_encoded_word_read(arena, r->headers[i].value);
     }
     info->metadata = kv;
     info->metadata_count = n;

@@ -1,7 +1,7 @@
 /* Golden cases: FOLDER/<operation>/<case>/ has op.json (settings, time, operation), request.http
  * (what is built of it, signed), response.http (what a service answers) and result.json (what comes
- * of that). Where the dialect learned something and asks again, request-2.http and response-2.http
- * follow. Heads have LF line ends; bodies are byte for byte.
+ * of that). Where the dialect learned something and asks again, or has more to ask, request-2.http
+ * and response-2.http follow. Heads have LF line ends; bodies are byte for byte.
  *
  *     golden FOLDER          compares; TAP
  *     golden --write FOLDER  writes request*.http and result.json anew, for review */
@@ -12,7 +12,12 @@
 #include "../unit/test.h"
 #include "codec/date.h"
 #include "codec/digest.h"
+#ifdef PL_WITH_AZURE
+#include "provider/azure.h"
+#endif
+#ifdef PL_WITH_S3
 #include "provider/s3.h"
+#endif
 #ifdef PL_WITH_SWIFT
 #include "provider/swift.h"
 #endif
@@ -271,16 +276,47 @@ static void fill_in(struct golden *g, const json_t *in)
     }
 }
 
-static pail_code new_dialect(const char *scheme, const struct pl_provider_env *env,
-                             struct pl_dialect **out, struct pail_error **err)
-{
-#ifdef PL_WITH_SWIFT
-    if (scheme && strcmp(scheme, "swift") == 0) {
-        return pl_swift_dialect_new(env, out, err);
-    }
+typedef pail_code (*open_fn)(const struct pl_provider_env *, struct pl_dialect **,
+                             struct pail_error **);
+
+/* By the folder's name, with the keys that a case has unless it says otherwise. */
+static const struct {
+    const char *folder;
+    open_fn open;
+    const char *keys[2][2];
+} dialects[] = {
+#ifdef PL_WITH_AZURE
+    {"/golden/azure/",
+     pl_azure_dialect_new,
+     {{"azure_storage_account_name", "acct"},
+      {"azure_storage_account_key", "BD5CY5BSgCGlrmfGIakIy60PnLPPznDqU18tS3Xhq7s="}}},
 #endif
-    return scheme ? pl_fail(err, PAIL_E_BAD_CONFIG, "no such scheme")
-                  : pl_s3_dialect_new(env, out, err);
+#ifdef PL_WITH_S3
+    {"/golden/s3/",
+     pl_s3_dialect_new,
+     {{"aws_access_key_id", "AKIDEXAMPLE"},
+      {"aws_secret_access_key", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}}},
+#endif
+#ifdef PL_WITH_SWIFT
+    {"/golden/swift/", pl_swift_dialect_new, {{NULL}}},
+#endif
+};
+
+static bool open_dialect(struct golden *g, struct pail_error **err)
+{
+    struct pl_provider_env env = {.settings = &g->settings};
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
+        if (!strstr(g->folder, dialects[i].folder)) {
+            continue;
+        }
+        bool keys = !json_is_true(json_object_get(g->spec, "no_keys"));
+        for (int k = 0; keys && k < 2 && dialects[i].keys[k][0]; k++) {
+            g->failed |= pl_settings_default(&g->settings, dialects[i].keys[k][0],
+                                             dialects[i].keys[k][1], "test") != PAIL_OK;
+        }
+        return !g->failed && dialects[i].open(&env, &g->dialect, err) == PAIL_OK;
+    }
+    return false;
 }
 
 static bool open_case(struct golden *g)
@@ -302,15 +338,7 @@ static bool open_case(struct golden *g)
             complain(g, name, pail_error_message(err), "a setting");
         }
     }
-    const char *scheme = text_of(g->spec, "scheme"); /* none: s3 */
-    if (!scheme && !json_is_true(json_object_get(g->spec, "no_keys"))) {
-        g->failed |=
-            pl_settings_default(&g->settings, "aws_access_key_id", "AKIDEXAMPLE", "test") ||
-            pl_settings_default(&g->settings, "aws_secret_access_key",
-                                "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "test");
-    }
-    struct pl_provider_env env = {.settings = &g->settings};
-    if (!g->failed && new_dialect(scheme, &env, &g->dialect, &err)) {
+    if (!g->failed && !open_dialect(g, &err)) {
         complain(g, "opening", pail_error_message(err), "");
     }
     pail_error_free(err);
@@ -552,10 +580,8 @@ static void run_rounds(struct golden *g)
                            : g->dialect->ops->build(g->dialect, &g->op, &g->attempt, &r, &err);
         if (rc) {
             json_array_append_new(results, error_json(err));
-        } else if (g->op.kind == PL_OP_PRESIGN) {
+        } else if (g->op.kind == PL_OP_PRESIGN || !r.method) {
             json_array_append_new(results, done_json(&g->op));
-        } else if (!r.method) {
-            json_array_append_new(results, done_json(&g->op)); /* nothing was left to ask */
         } else {
             check_request(g, &r, round);
             if (read_answer(g, &a, round)) {

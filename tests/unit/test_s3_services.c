@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "codec/url.h"
+#include "codec/encoded_word.h"
 #include "provider/s3.h"
 #include "test.h"
 
@@ -184,16 +185,16 @@ static void test_metadata__round_trips(void)
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         struct pl_arena arena = {0};
         struct pl_buf wire = PL_BUF_MAX(4096);
-        pl_s3_metadata_encode(&wire, pl_str_c(values[i]));
+        pl_encoded_word_write(&wire, pl_str_c(values[i]));
         CHECK(pl_header_safe(pl_buf_view(&wire)));
-        CHECK_STR(pl_s3_metadata_decode(&arena, pl_buf_view(&wire)), values[i]);
+        CHECK_STR(pl_encoded_word_read(&arena, pl_buf_view(&wire)), values[i]);
         pl_buf_dispose(&wire);
         pl_arena_dispose(&arena);
     }
     struct pl_arena arena = {0};
-    CHECK_STR(pl_s3_metadata_decode(&arena, PL_STR("=?UTF-8?Q?a_=C3=A4?=")), "a \xc3\xa4");
-    CHECK_STR(pl_s3_metadata_decode(&arena, PL_STR("=?UTF-8?B?broken")), "=?UTF-8?B?broken");
-    CHECK_STR(pl_s3_metadata_decode(&arena, PL_STR("=?UTF-8?B?AA==?=")), "=?UTF-8?B?AA==?=");
+    CHECK_STR(pl_encoded_word_read(&arena, PL_STR("=?UTF-8?Q?a_=C3=A4?=")), "a \xc3\xa4");
+    CHECK_STR(pl_encoded_word_read(&arena, PL_STR("=?UTF-8?B?broken")), "=?UTF-8?B?broken");
+    CHECK_STR(pl_encoded_word_read(&arena, PL_STR("=?UTF-8?B?AA==?=")), "=?UTF-8?B?AA==?=");
     pl_arena_dispose(&arena);
 }
 

@@ -1,6 +1,5 @@
 #include "runner.h"
 
-#define AZURE "Azure is not supported yet"
 #define GCS   "Google Cloud Storage is not supported yet"
 
 /* The longest name that begins a file's or folder's name is its kind; without one, the first whose
@@ -36,12 +35,17 @@ const struct kind kinds[] = {
     {.name = "profile-provider", .is_folder = true, .run_folder = run_aws_chain},
     {.name = "endpoint-tests", .list = "testCases", .run_case = run_s3_endpoint},
 
-    {.name = "azure_account_sas", .fields = "account_key resource_types", .skip = AZURE},
-    {.name = "azure_user_delegation_sas", .fields = "user_delegation_key", .skip = AZURE},
-    {.name = "azure_shared_key", .fields = "account_key url headers", .skip = AZURE},
-    {.name = "azure_service_sas", .fields = "account_key container", .skip = AZURE},
-    {.name = "azure_header_sort", .skip = AZURE},
-    {.name = "azure", .skip = AZURE},
+    {.name = "azure_account_sas",
+     .fields = "account_key resource_types",
+     .run_case = run_azure_sas},
+    {.name = "azure_user_delegation_sas",
+     .fields = "user_delegation_key",
+     .run_case = run_azure_user_delegation_sas},
+    {.name = "azure_shared_key",
+     .fields = "account_key url headers",
+     .run_case = run_azure_shared_key},
+    {.name = "azure_service_sas", .fields = "account_key container", .run_case = run_azure_sas},
+    {.name = "azure_header_sort", .run_case = run_azure_header_sort},
     {.name = "gcs_v4_signed_url", .fields = "bucket object style", .skip = GCS},
     {.name = "gcs_goog4_hmac", .fields = "access_id secret", .skip = GCS},
     {.name = "gcp_jwt_rs256", .fields = "payload key_id", .skip = GCS},

@@ -1,0 +1,120 @@
+/* What the files of the Azure Blob dialect share. */
+#ifndef PL_PROVIDER_AZURE_H
+#define PL_PROVIDER_AZURE_H
+
+#include "codec/digest.h"
+#include "provider/dialect.h"
+#include "sign/azure_sas.h"
+
+/* Of requests and of signatures in URLs: one that services, emulators and sovereign clouds know. */
+#define PL_AZURE_VERSION "2023-11-03"
+
+enum pl_azure_auth {
+    PL_AZURE_NONE, /* nothing was given: an error at the first request */
+    PL_AZURE_ANONYMOUS,
+    PL_AZURE_KEY,
+    PL_AZURE_SAS,
+    PL_AZURE_BEARER
+};
+
+struct pl_azure {
+    struct pl_dialect dialect; /* first */
+    /* set once */
+    const struct pl_settings *settings;
+    enum pl_azure_auth auth;
+    bool tls, verify;
+    uint16_t port;
+    char *host, *base_path; /* base_path: "" or "/account" of an emulator */
+    char *account;
+    char *sas;   /* secret; without the '?' */
+    char *token; /* secret */
+    /* under dialect.lock */
+    struct pl_azure_key key;
+    bool no_crc; /* an emulator refused x-ms-content-crc64: Content-MD5 instead */
+};
+
+/* What one op keeps over its attempts and exchanges. */
+struct pl_azure_memo {
+    int stage;       /* of an op of several exchanges */
+    enum pl_sum sum; /* of the body that is sent; NONE: not computed */
+    struct pl_sum_value sum_value;
+    char expected_md5[PL_SUM_BASE64_MAX]; /* get: what the first head said of the whole */
+    int polls;                            /* copy: how often its state was asked for */
+};
+
+/* azure_config.c: fills account, endpoint and credentials. */
+PAIL_MUST pail_code pl_azure_configure(struct pl_azure *az, struct pl_settings *settings,
+                                       struct pail_error **err);
+
+/* azure_build.c */
+struct pl_azure_build {
+    struct pl_azure *az;
+    struct pl_op *op;
+    struct pl_attempt *a;
+    struct pl_azure_memo *memo;
+    struct pl_http_request *r;
+    struct pl_buf query;
+    bool on_service, on_container; /* else on the blob */
+    struct pail_error **err;
+};
+PAIL_MUST pail_code pl_azure_build(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                                   struct pl_http_request *out, struct pail_error **err);
+/* Adds "/container/blob", encoded, behind the endpoint's own path; either may be NULL. */
+void pl_azure_path(const struct pl_azure *az, const char *container, const char *blob,
+                   struct pl_buf *out);
+void pl_azure_parameter(struct pl_azure_build *b, const char *name, const char *value);
+/* versionid= or snapshot=, as the version's text says. */
+void pl_azure_version(struct pl_buf *query, const char *version);
+
+/* azure_headers.c */
+PAIL_MUST pail_code pl_azure_add_metadata(struct pl_azure_build *b, const pail_attributes *attr);
+void pl_azure_add_content(struct pl_azure_build *b, const pail_attributes *attr);
+PAIL_MUST pail_code pl_azure_add_attributes(struct pl_azure_build *b, const pail_attributes *attr);
+PAIL_MUST pail_code pl_azure_add_encryption(struct pl_azure_build *b, const pail_encryption *e);
+void pl_azure_add_conditions(struct pl_azure_build *b, const pail_conditions *cond,
+                             const char *prefix);
+PAIL_MUST pail_code pl_azure_add_extra(struct pl_azure_build *b);
+/* A name as Azure takes it, a C# identifier, and back; name: lower case. */
+void pl_azure_metadata_name(struct pl_buf *out, struct pl_str name);
+/* In place. */
+void pl_azure_metadata_name_decode(char *name);
+
+/* azure_upload.c */
+PAIL_MUST pail_code pl_azure_add_body(struct pl_azure_build *b);
+void pl_azure_crc_text(const struct pl_sum_value *v, char text[PL_SUM_BASE64_MAX]);
+PAIL_MUST pail_code pl_azure_begin(struct pl_azure_build *b);
+PAIL_MUST pail_code pl_azure_part(struct pl_azure_build *b);
+PAIL_MUST pail_code pl_azure_finish(struct pl_azure_build *b);
+PAIL_MUST pail_code pl_azure_tags(struct pl_azure_build *b);
+
+/* azure_copy.c */
+PAIL_MUST pail_code pl_azure_copy(struct pl_azure_build *b);
+void pl_azure_parse_copy(struct pl_op *op, struct pl_attempt *a, const struct pl_http_response *r,
+                         struct pl_verdict *out, struct pail_error **err);
+
+/* azure_sign.c */
+PAIL_MUST pail_code pl_azure_authorize(struct pl_azure *az, const struct pl_attempt *a,
+                                       struct pl_http_request *r, struct pail_error **err);
+PAIL_MUST pail_code pl_azure_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                                     struct pail_error **err);
+
+/* azure_parse.c, azure_errors.c, azure_list.c */
+void pl_azure_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                   const struct pl_http_response *r);
+void pl_azure_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                    const struct pl_http_response *r, struct pl_verdict *out,
+                    struct pail_error **err);
+void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attempt *a,
+                          const struct pl_http_response *r, struct pl_verdict *out,
+                          struct pail_error **err);
+PAIL_MUST pail_code pl_azure_list_query(struct pl_azure_build *b);
+void pl_azure_parse_list(struct pl_op *op, const struct pl_http_response *r, struct pl_verdict *out,
+                         struct pail_error **err);
+/* The name that says what the error is, from the header or the body; a view of either. */
+struct pl_str pl_azure_error_code(struct pl_arena *arena, const struct pl_http_response *r);
+
+/* The dialect alone, as golden tests use it; its lock is made by http_provider. */
+PAIL_MUST pail_code pl_azure_dialect_new(const struct pl_provider_env *env, struct pl_dialect **out,
+                                         struct pail_error **err);
+
+#endif

@@ -1,0 +1,138 @@
+"""What pail writes azure-storage-blob reads, and the reverse, over Azurite plain and with TLS."""
+import random
+import ssl
+import unittest
+import urllib.error
+import urllib.request
+
+import azure_servers as servers
+
+MIB = 1 << 20
+ODD_KEYS = ["plain", "with space", "plus+plus", "percent%20%2F%", "q?x=1&y=2#z", "ünï/日本語/🪣",
+            "quote'\"`", "semi;comma,colon:at@", "star*!tilde~", "deep/" * 20 + "end", "<tag>&amp;"]
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+class Both:
+    """The tests; each server makes a class of them."""
+    name = None
+
+    def setUp(self):
+        self.server = servers.Server(self.name)
+        missing = self.server.missing()
+        if missing:
+            self.skipTest(missing)
+        self.container = servers.container_name()
+        self.client = self.server.client().get_container_client(self.container)
+        self.client.create_container()
+        self.addCleanup(self.client.delete_container)
+
+    def pail(self, *args, data=None, settings=None):
+        code, out, err = servers.run(self.server, settings or self.server.settings(), *args,
+                                     data=data)
+        self.assertEqual(code, 0, err.decode(errors="replace"))
+        return out
+
+    def url(self, key=""):
+        return f"az://{self.container}/{key}"
+
+    def download(self, key):
+        return self.client.get_blob_client(key).download_blob().readall()
+
+    def test_odd_keys_both_ways(self):
+        for key in ODD_KEYS:
+            with self.subTest(key=key):
+                self.pail("cp", "-", self.url(key), data=key.encode())
+                self.assertEqual(self.download(key), key.encode())
+        for key in ODD_KEYS:
+            self.client.upload_blob(key, b"theirs " + key.encode(), overwrite=True)
+        for key in ODD_KEYS:
+            with self.subTest(key=key):
+                self.assertEqual(self.pail("cp", self.url(key), "-"), b"theirs " + key.encode())
+        self.assertEqual({b.name for b in self.client.list_blobs()}, set(ODD_KEYS))
+
+    def test_blocks_both_ways(self):
+        data = noise(40 * MIB + 7)
+        self.pail("cp", "--set", "part_size=8M", "-", self.url("ours"), data=data)
+        self.assertEqual(self.download("ours"), data)
+        self.client.upload_blob("theirs", data, max_concurrency=2)
+        self.assertEqual(self.pail("cp", self.url("theirs"), "-"), data)
+
+    def test_metadata_of_others_is_read(self):
+        self.client.upload_blob("k", b"x", metadata={"Some_Name": "value", "a_x002d_b": "hyphen"})
+        out = self.pail("stat", self.url("k")).decode()
+        self.assertIn("some_name", out)
+        self.assertIn("a-b", out)
+
+    def fetch(self, url, **kwargs):
+        request = urllib.request.Request(url, **kwargs)
+        context = ssl.create_default_context(cafile=self.server.ca) if self.server.ca else None
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
+            return answer.read()
+
+    def test_presigned_urls_do_what_they_say(self):
+        self.client.upload_blob("k", b"text")
+        get = self.pail("presign", self.url("k")).decode().split()[0]
+        self.assertEqual(self.fetch(get), b"text")
+        with self.assertRaises(urllib.error.HTTPError):  # it does not write
+            self.fetch(get, method="PUT", data=b"x", headers={"x-ms-blob-type": "BlockBlob"})
+        put = self.pail("presign", "--method", "PUT", self.url("new")).decode().split()[0]
+        self.fetch(put, method="PUT", data=b"by URL", headers={"x-ms-blob-type": "BlockBlob"})
+        self.assertEqual(self.download("new"), b"by URL")
+        with self.assertRaises(urllib.error.HTTPError):  # nor does this one read
+            self.fetch(put)
+        tampered = put.replace("/new?", "/other?")
+        with self.assertRaises(urllib.error.HTTPError):
+            self.fetch(tampered, method="PUT", data=b"x", headers={"x-ms-blob-type": "BlockBlob"})
+
+    def test_a_sas_of_theirs_is_a_credential(self):
+        from datetime import datetime, timedelta, timezone
+        blob = servers.blob
+        sas = blob.generate_account_sas(
+            self.server.account, self.server.key, blob.ResourceTypes(container=True, object=True),
+            blob.AccountSasPermissions(read=True, write=True, list=True, create=True),
+            datetime.now(timezone.utc) + timedelta(hours=1), sts_hook=None)
+        settings = {"AZURE_STORAGE_ACCOUNT_NAME": self.server.account,
+                    "AZURE_STORAGE_ENDPOINT": self.server.endpoint,
+                    "AZURE_STORAGE_SAS_TOKEN": "?" + sas}
+        self.pail("cp", "-", self.url("k"), data=b"by SAS", settings=settings)
+        self.assertEqual(self.download("k"), b"by SAS")
+        code, _, err = servers.run(self.server, settings, "rm", self.url("k"))
+        self.assertNotEqual(code, 0)  # the token does not permit deleting
+        self.assertIn(b"sas", err.lower())
+        self.assertNotIn(sas.split("sig=")[1].encode(), err)
+
+    def test_connection_string_and_wrong_key(self):
+        text = (f"AccountName={self.server.account};AccountKey={self.server.key};"
+                f"BlobEndpoint={self.server.endpoint};")
+        settings = {"AZURE_STORAGE_CONNECTION_STRING": text}
+        self.pail("cp", "-", self.url("k"), data=b"x", settings=settings)
+        self.assertEqual(self.pail("ls", self.url(), settings=settings).split()[-1], b"k")
+        wrong = dict(self.server.settings(), AZURE_STORAGE_ACCOUNT_KEY="AAAA")
+        code, _, err = servers.run(self.server, wrong, "ls", self.url())
+        self.assertNotEqual(code, 0)
+        self.assertIn(b"azure_storage_account_key", err)
+
+
+class AzuriteTest(Both, unittest.TestCase):
+    name = "azurite"
+
+
+class AzuriteTlsTest(Both, unittest.TestCase):
+    name = "azurite_tls"
+
+    def test_bearer_token(self):
+        settings = self.server.bearer()
+        self.pail("cp", "-", self.url("k"), data=b"by token", settings=settings)
+        self.assertEqual(self.download("k"), b"by token")
+        settings["AZURE_STORAGE_TOKEN"] = "no token"
+        code, _, err = servers.run(self.server, settings, "ls", self.url())
+        self.assertNotEqual(code, 0)
+        self.assertIn(b"azure_storage_token", err)
+
+
+if __name__ == "__main__":
+    unittest.main()

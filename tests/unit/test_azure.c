@@ -1,0 +1,120 @@
+/* Azure: settings that name a place and a credential, and names of metadata. */
+#include "provider/azure.h"
+#include "test.h"
+
+static struct pl_azure *open_with(const char *const (*settings)[2], size_t n,
+                                  struct pl_settings *s, struct pail_error **err)
+{
+    struct pl_provider_env env = {.settings = s};
+    struct pl_dialect *d = NULL;
+    for (size_t i = 0; i < n; i++) {
+        CHECK_INT(pl_settings_set(s, settings[i][0], settings[i][1], "test", err), PAIL_OK);
+    }
+    return pl_azure_dialect_new(&env, &d, err) ? NULL : (struct pl_azure *)d;
+}
+
+static void expect_place(const char *const (*settings)[2], size_t n, const char *host,
+                         const char *path, const char *account, enum pl_azure_auth auth)
+{
+    struct pl_settings s = {0};
+    struct pail_error *err = NULL;
+    struct pl_azure *az = open_with(settings, n, &s, &err);
+    CHECK(az != NULL);
+    if (az) {
+        CHECK_STR(az->host, host);
+        CHECK_STR(az->base_path, path);
+        CHECK_STR(az->account, account);
+        CHECK_INT(az->auth, auth);
+        az->dialect.ops->free(&az->dialect);
+    }
+    pail_error_free(err);
+    pl_settings_dispose(&s);
+}
+
+static void test_azure__account_names_the_host(void)
+{
+    static const char *const of_account[][2] = {{"account_name", "acct"}};
+    static const char *const china[][2] = {{"azure_storage_account", "acct"},
+                                           {"azure_endpoint_suffix", "core.chinacloudapi.cn"},
+                                           {"azure_storage_token", "t"}};
+    static const char *const host[][2] = {
+        {"azure_endpoint", "https://Acct.blob.core.windows.net/"}, {"azure_skip_signature", "1"}};
+    expect_place(of_account, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_NONE);
+    expect_place(china, 3, "acct.blob.core.chinacloudapi.cn", "", "acct", PL_AZURE_BEARER);
+    expect_place(host, 2, "acct.blob.core.windows.net", "", "Acct", PL_AZURE_ANONYMOUS);
+}
+
+static void test_azure__emulator_has_the_account_in_the_path(void)
+{
+    static const char *const flag[][2] = {{"azure_storage_use_emulator", "true"}};
+    static const char *const string[][2] = {{"connection_string", "UseDevelopmentStorage=true"}};
+    static const char *const path[][2] = {{"azure_endpoint", "http://127.0.0.1:1/other"}};
+    expect_place(flag, 1, "127.0.0.1", "/devstoreaccount1", "devstoreaccount1", PL_AZURE_KEY);
+    expect_place(string, 1, "127.0.0.1", "/devstoreaccount1", "devstoreaccount1", PL_AZURE_KEY);
+    expect_place(path, 1, "127.0.0.1", "/other", "other", PL_AZURE_NONE);
+}
+
+static void test_azure__connection_string_fills_what_is_not_given(void)
+{
+    static const char *const key[][2] = {
+        {"azure_storage_connection_string",
+         "DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=AAAA;EndpointSuffix=x.net"}};
+    static const char *const sas[][2] = {
+        {"azure_storage_connection_string",
+         "BlobEndpoint=https://acct.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=a%3D"}};
+    static const char *const both[][2] = {{"azure_storage_account_name", "mine"},
+                                          {"connection_string", "AccountName=acct"}};
+    expect_place(key, 1, "acct.blob.x.net", "", "acct", PL_AZURE_KEY);
+    expect_place(sas, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_SAS);
+    expect_place(both, 2, "mine.blob.core.windows.net", "", "mine", PL_AZURE_NONE);
+}
+
+static void expect_refused(const char *name, const char *value)
+{
+    const char *const settings[][2] = {{name, value}};
+    struct pl_settings s = {0};
+    struct pail_error *err = NULL;
+    CHECK(open_with(settings, 1, &s, &err) == NULL);
+    CHECK_INT(pail_error_code(err), PAIL_E_BAD_CONFIG);
+    CHECK(!strstr(pail_error_message(err), "SECRET"));
+    pail_error_free(err);
+    pl_settings_dispose(&s);
+}
+
+static void test_azure__what_makes_no_sense_is_refused(void)
+{
+    expect_refused("azure_storage_token", "SECRET"); /* no account */
+    expect_refused("azure_storage_account_name", "Not/An.Account");
+    expect_refused("azure_storage_connection_string", "SECRET");
+    expect_refused("azure_endpoint", "ftp://host");
+}
+
+static void test_azure__metadata_names_go_and_come_back(void)
+{
+    static const char *const names[][2] = {{"plain_1", "plain_1"},
+                                           {"a-b", "a_x002d_b"},
+                                           {"9th", "_x0039_th"},
+                                           {"_x002d_", "_x005f_x002d_"},
+                                           {"a.b", "a_x002e_b"},
+                                           {"_x", "_x"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct pl_buf wire = PL_BUF_MAX(256);
+        char back[64];
+        pl_azure_metadata_name(&wire, pl_str_c(names[i][0]));
+        CHECK_STR(wire.ptr, names[i][1]);
+        snprintf(back, sizeof back, "%s", wire.ptr);
+        pl_azure_metadata_name_decode(back);
+        CHECK_STR(back, names[i][0]);
+        pl_buf_dispose(&wire);
+    }
+}
+
+int main(void)
+{
+    RUN(test_azure__account_names_the_host);
+    RUN(test_azure__emulator_has_the_account_in_the_path);
+    RUN(test_azure__connection_string_fills_what_is_not_given);
+    RUN(test_azure__what_makes_no_sense_is_refused);
+    RUN(test_azure__metadata_names_go_and_come_back);
+    return test_end();
+}
