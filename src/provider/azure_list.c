@@ -190,8 +190,8 @@ static pail_code end_entry(struct page *p)
 {
     p->in_entry = false;
     if (p->op->kind == PL_OP_MP_LIST) {
-        /* Which upload the blocks are of is not told. */
-        p->now.upload_id = "";
+        /* Which upload the blocks are of is not told; nothing that takes an id asks for more. */
+        p->now.upload_id = "uncommitted";
         p->now.size = 0;
         return p->is_uncommitted ? add_item(p) : PAIL_OK;
     }

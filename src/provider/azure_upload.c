@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "codec/base64.h"
 #include "codec/hex.h"
+#include "codec/url.h"
 #include "codec/xml.h"
 #include "provider/azure.h"
 
@@ -93,6 +94,96 @@ pail_code pl_azure_add_body(struct pl_azure_build *b)
     return PAIL_OK;
 }
 
+/* The attributes stand in the upload's id, as a query: Azure takes them with the list of blocks,
+ * and who ends an upload need not know what it was begun with. */
+static void attributes_text(struct pl_buf *out, const pail_attributes *a)
+{
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"t", a->content_type},     {"e", a->content_encoding},
+                 {"l", a->content_language}, {"d", a->content_disposition},
+                 {"c", a->cache_control},    {"s", a->storage_class}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].value) {
+            pl_url_query_add(out, texts[i].name, pl_str_c(texts[i].value));
+        }
+    }
+    const struct {
+        char kind;
+        const pail_kv *kv;
+        size_t count;
+    } lists[] = {{'m', a->metadata, a->metadata_count}, {'g', a->tags, a->tag_count}};
+    for (size_t l = 0; l < 2; l++) {
+        for (size_t i = 0; i < lists[l].count; i++) {
+            struct pl_buf name = PL_BUF_MAX(4096);
+            pl_buf_putc(&name, lists[l].kind);
+            pl_buf_puts(&name, lists[l].kv[i].name);
+            out->rc = pl_buf_rc(&name) ? pl_buf_rc(&name) : out->rc;
+            if (!pl_buf_rc(&name)) {
+                pl_url_query_add(out, name.ptr, pl_str_c(lists[l].kv[i].value));
+            }
+            pl_buf_dispose(&name);
+        }
+    }
+}
+
+static const char *decoded(struct pl_arena *arena, struct pl_str text)
+{
+    struct pl_buf plain = PL_BUF_MAX(64 * 1024);
+    bool fine =
+        pl_url_decode(&plain, text) && !pl_buf_rc(&plain) && pl_header_safe(pl_buf_view(&plain));
+    const char *copy = fine ? pl_arena_dup(arena, pl_buf_view(&plain)) : NULL;
+    pl_buf_dispose(&plain);
+    return copy;
+}
+
+static bool one_attribute(pail_attributes *a, const char *name, const char *value,
+                          pail_kv *metadata, pail_kv *tags)
+{
+    const struct {
+        char letter;
+        const char **to;
+    } texts[] = {{'t', &a->content_type},     {'e', &a->content_encoding},
+                 {'l', &a->content_language}, {'d', &a->content_disposition},
+                 {'c', &a->cache_control},    {'s', &a->storage_class}};
+    if (!name || !value) {
+        return false;
+    }
+    if (*name == 'm') {
+        metadata[a->metadata_count++] = (pail_kv){name + 1, value};
+        return true;
+    }
+    if (*name == 'g') {
+        tags[a->tag_count++] = (pail_kv){name + 1, value};
+        return true;
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (name[0] == texts[i].letter && !name[1]) {
+            *texts[i].to = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The id is the caller's to give, so it is read as one of a stranger's. */
+static bool read_attributes(struct pl_arena *arena, const char *id, pail_attributes *out)
+{
+    struct pl_str query = pl_str_c(id + 2 * ID_BYTES + 1), name, value;
+    size_t most = 1;
+    for (const char *c = query.ptr; *c; c++) {
+        most += *c == '&';
+    }
+    pail_kv *metadata = pl_arena_alloc(arena, most * sizeof *metadata);
+    pail_kv *tags = pl_arena_alloc(arena, most * sizeof *tags);
+    *out = (pail_attributes){.metadata = metadata, .tags = tags};
+    bool fine = metadata && tags;
+    while (fine && pl_url_query_next(&query, &name, &value)) {
+        fine = one_attribute(out, decoded(arena, name), decoded(arena, value), metadata, tags);
+    }
+    return fine;
+}
+
 /* An upload is no more than a number from which its blocks have their names: no request. */
 pail_code pl_azure_begin(struct pl_azure_build *b)
 {
@@ -116,7 +207,17 @@ pail_code pl_azure_begin(struct pl_azure_build *b)
         return pl_fail(b->err, PAIL_E_IO, "the system gives no random numbers");
     }
     pl_hex_encode(id, bytes, sizeof bytes);
-    b->op->out.upload_id = pl_arena_dup_c(&b->op->arena, id);
+    struct pl_buf text = PL_BUF_MAX(64 * 1024), attributes = PL_BUF_MAX(64 * 1024);
+    if (b->op->attr) {
+        attributes_text(&attributes, b->op->attr);
+    }
+    pl_buf_puts(&text, id);
+    pl_buf_putc(&text, '.');
+    pl_buf_str(&text, pl_buf_view(&attributes));
+    bool fits = !pl_buf_rc(&text) && !pl_buf_rc(&attributes);
+    b->op->out.upload_id = fits ? pl_arena_dup(&b->op->arena, pl_buf_view(&text)) : NULL;
+    pl_buf_dispose(&text);
+    pl_buf_dispose(&attributes);
     return b->op->out.upload_id ? PAIL_OK
                                 : pl_fail(b->err, PAIL_E_NO_MEMORY, "no memory for an upload");
 }
@@ -124,14 +225,15 @@ pail_code pl_azure_begin(struct pl_azure_build *b)
 static bool is_upload(const char *id)
 {
     unsigned char bytes[ID_BYTES];
-    return id && pl_hex_decode(bytes, sizeof bytes, pl_str_c(id));
+    return id && strlen(id) > 2 * ID_BYTES && id[2 * ID_BYTES] == '.' &&
+           pl_hex_decode(bytes, sizeof bytes, pl_str_n(id, 2 * ID_BYTES));
 }
 
 /* SPEC "Put Block": all ids of a blob are of one length. */
 static void block_id(struct pl_buf *out, const char *upload_id, uint32_t number)
 {
     struct pl_buf name = PL_BUF_MAX(64);
-    pl_buf_printf(&name, "%s%08u", upload_id, number);
+    pl_buf_printf(&name, "%.*s%08u", 2 * ID_BYTES, upload_id, number);
     if (pl_buf_rc(&name)) {
         out->rc = pl_buf_rc(&name);
     } else {
@@ -178,13 +280,15 @@ static pail_code set_xml(struct pl_azure_build *b, struct pl_buf *xml)
 pail_code pl_azure_finish(struct pl_azure_build *b)
 {
     struct pl_buf xml = PL_BUF_MAX(XML_MAX);
-    if (!is_upload(b->op->in.mp.upload_id)) {
+    pail_attributes attr;
+    if (!is_upload(b->op->in.mp.upload_id) ||
+        !read_attributes(&b->r->arena, b->op->in.mp.upload_id, &attr)) {
         return unknown_upload(b);
     }
     b->r->method = "PUT";
     pl_azure_parameter(b, "comp", "blocklist");
     pl_azure_add_conditions(b, &b->op->cond, "");
-    pail_code rc = pl_azure_add_attributes(b, b->op->attr);
+    pail_code rc = pl_azure_add_attributes(b, &attr);
     rc = rc ? rc : pl_azure_add_encryption(b, b->op->encryption);
     if (rc) {
         return rc;

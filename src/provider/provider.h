@@ -73,7 +73,7 @@ pail_code pl_file_new(const struct pl_provider_env *env, struct pl_provider **ou
 pail_code pl_s3_new(const struct pl_provider_env *env, struct pl_provider **out,
                     struct pail_error **err);
 pail_code pl_swift_new(const struct pl_provider_env *env, struct pl_provider **out,
-                        struct pail_error **err);
+                       struct pail_error **err);
 pail_code pl_azure_new(const struct pl_provider_env *env, struct pl_provider **out,
                        struct pail_error **err);
 

@@ -2,8 +2,8 @@
 #include "provider/azure.h"
 #include "test.h"
 
-static struct pl_azure *open_with(const char *const (*settings)[2], size_t n,
-                                  struct pl_settings *s, struct pail_error **err)
+static struct pl_azure *open_with(const char *const (*settings)[2], size_t n, struct pl_settings *s,
+                                  struct pail_error **err)
 {
     struct pl_provider_env env = {.settings = s};
     struct pl_dialect *d = NULL;
@@ -37,8 +37,8 @@ static void test_azure__account_names_the_host(void)
     static const char *const china[][2] = {{"azure_storage_account", "acct"},
                                            {"azure_endpoint_suffix", "core.chinacloudapi.cn"},
                                            {"azure_storage_token", "t"}};
-    static const char *const host[][2] = {
-        {"azure_endpoint", "https://Acct.blob.core.windows.net/"}, {"azure_skip_signature", "1"}};
+    static const char *const host[][2] = {{"azure_endpoint", "https://Acct.blob.core.windows.net/"},
+                                          {"azure_skip_signature", "1"}};
     expect_place(of_account, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_NONE);
     expect_place(china, 3, "acct.blob.core.chinacloudapi.cn", "", "acct", PL_AZURE_BEARER);
     expect_place(host, 2, "acct.blob.core.windows.net", "", "Acct", PL_AZURE_ANONYMOUS);
@@ -91,12 +91,9 @@ static void test_azure__what_makes_no_sense_is_refused(void)
 
 static void test_azure__metadata_names_go_and_come_back(void)
 {
-    static const char *const names[][2] = {{"plain_1", "plain_1"},
-                                           {"a-b", "a_x002d_b"},
-                                           {"9th", "_x0039_th"},
-                                           {"_x002d_", "_x005f_x002d_"},
-                                           {"a.b", "a_x002e_b"},
-                                           {"_x", "_x"}};
+    static const char *const names[][2] = {{"plain_1", "plain_1"}, {"a-b", "a_x002d_b"},
+                                           {"9th", "_x0039_th"},   {"_x002d_", "_x005f_x002d_"},
+                                           {"a.b", "a_x002e_b"},   {"_x", "_x"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct pl_buf wire = PL_BUF_MAX(256);
         char back[64];

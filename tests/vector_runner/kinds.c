@@ -1,6 +1,6 @@
 #include "runner.h"
 
-#define GCS   "Google Cloud Storage is not supported yet"
+#define GCS "Google Cloud Storage is not supported yet"
 
 /* The longest name that begins a file's or folder's name is its kind; without one, the first whose
  * fields are all in `input`. */
