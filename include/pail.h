@@ -598,7 +598,8 @@ PAIL_API PAIL_MUST pail_code pail_upload_abort(pail_bucket *bucket, const char *
 /* Uploads in parts by the caller's own hand, for who has the parts at other times or places:
  * pail_put and the writers do all of this by themselves. Begin one; send parts of any number from 1
  * up in any order, from any thread or process; finish with what the parts' infos said: the object
- * is visible then. Until finish or pail_upload_abort the parts take room. */
+ * is visible then. Until finish or pail_upload_abort the parts take room. A service that keeps no
+ * list of uploads (Azure, Swift) takes parts of one that was ended, too: they are never visible. */
 typedef struct pail_part {
     uint32_t number;
     uint64_t size; /* bytes */

@@ -116,8 +116,8 @@ static void test_upload__parts_by_hand_in_any_order(void)
     unsigned char *data = pattern(n, 3);
     char *id = NULL, key[64], listed[1024];
     pail_info *second = NULL, *first = NULL, *info = NULL;
-    OK(pail_upload_begin(bucket, "k", PAIL_OPTS(put, .attr = {.content_type = "text/x-h"}), &id,
-                         &err));
+    const pail_put_opts *opts = PAIL_OPTS(put, .attr = {.content_type = "text/x-h"});
+    OK(pail_upload_begin(bucket, "k", opts, &id, &err));
     OK(pail_upload_part(bucket, "k", id, 2, PAIL_BUF(data + part, 7), NULL, &second, &err));
     OK(pail_upload_part(bucket, "k", id, 1, PAIL_BUF(data + 1, part), NULL, NULL, &err));
     OK(pail_upload_part(bucket, "k", id, 1, PAIL_BUF(data, part), NULL, &first, &err));
@@ -125,7 +125,7 @@ static void test_upload__parts_by_hand_in_any_order(void)
     CHECK(!object_there("k"));
     pail_part parts[] = {{2, second->size, second->etag, second->checksum},
                          {1, first->size, first->etag, first->checksum}};
-    OK(pail_upload_finish(bucket, "k", id, parts, 2, NULL, &info, &err));
+    OK(pail_upload_finish(bucket, "k", id, parts, 2, opts, &info, &err));
     CHECK(info && info->size == n);
     void *got = NULL;
     size_t len = 0;
@@ -154,8 +154,11 @@ static void test_upload__by_hand_refuses_what_makes_no_sense(void)
     CODE(pail_upload_part(bucket, "k", "", 1, PAIL_BUF("a", 1), NULL, NULL, &err),
          PAIL_E_BAD_ARGUMENT);
     OK(pail_upload_abort(bucket, "k", id, NULL, &err));
-    CODE(pail_upload_part(bucket, "k", id, 1, PAIL_BUF("a", 1), NULL, NULL, &err),
-         PAIL_E_UPLOAD_NOT_FOUND);
+    /* A service that keeps no list of uploads takes the part; nobody can finish with it. */
+    pail_code rc = pail_upload_part(bucket, "k", id, 1, PAIL_BUF("a", 1), NULL, NULL, NULL);
+    CHECK(rc == PAIL_E_UPLOAD_NOT_FOUND || rc == PAIL_OK);
+    CHECK(!object_there("k"));
+    (void)!pail_upload_abort(bucket, "k", id, NULL, NULL);
     pail_free(id);
 }
 
