@@ -52,11 +52,12 @@ struct pl_gcs_memo {
     char expected[PL_SUM_BASE64_MAX]; /* get: what the head said of the whole */
     const char *token;           /* rewrite, sweep: to go on with; NULL: from the start */
     size_t at, step, took;       /* finish: parts done, composes done, parts of this compose */
-    bool composed;               /* finish: the object is there; what follows only tidies up */
+    bool gone;                   /* finish: parts are missing, so the others go as well */
     const char **names;          /* sweep: of the page that is being deleted */
     size_t name_count;
     bool found;                  /* abort: there was something */
     unsigned sweeps;
+    bool looked_again;           /* abort */
 };
 
 struct pl_gcs_build {

@@ -11,7 +11,7 @@
 #include "codec/url.h"
 #include "provider/gcs.h"
 
-enum { ID_MAX = 8000 /* SPEC "Quotas": custom metadata of one object: 8 KiB */ };
+enum { LATE_MS = 200, ID_MAX = 8000 /* SPEC "Quotas": custom metadata of one object: 8 KiB */ };
 
 static pail_code no_such_upload(struct pail_error **err)
 {
@@ -306,7 +306,6 @@ static void composed(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *m
     }
     memo->at = last ? 0 : memo->at + memo->took;
     memo->step += !last;
-    memo->composed = last;
     memo->phase = last ? PL_GCS_SWEEP : PL_GCS_COMPOSE;
     *out = (struct pl_verdict){.next = PL_NEXT_MORE};
 }
@@ -320,6 +319,9 @@ static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt
         memo->at += memo->took;
         bool done = memo->at >= op->in.mp.count + memo->step;
         *out = (struct pl_verdict){.next = done ? PL_NEXT_DONE : PL_NEXT_MORE};
+        if (done && memo->gone) {
+            *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = no_such_upload(err)};
+        }
         return;
     }
     if (r->status / 100 == 2) {
@@ -328,13 +330,13 @@ static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt
     }
     struct pail_error *why = NULL;
     pl_gcs_parse_error(gcs, op, a, r, out, &why);
-    if (r->status == 404 && out->code != PAIL_E_BUCKET_NOT_FOUND) {
+    if (r->status == 404 && out->code != PAIL_E_BUCKET_NOT_FOUND) { /* aborted, or ended already */
         pail_error_free(why);
-        why = NULL;
-        out->next = PL_NEXT_FAIL;
-        out->code = no_such_upload(&why);
-    }
-    if (err && !*err) {
+        memo->gone = true;
+        memo->at = 0;
+        memo->phase = PL_GCS_SWEEP;
+        *out = (struct pl_verdict){.next = PL_NEXT_MORE};
+    } else if (err && !*err) {
         *err = why;
     } else {
         pail_error_free(why);
@@ -364,6 +366,9 @@ static void listed(struct pl_op *op, struct pl_gcs_memo *memo, const struct pl_h
         memo->found = true;
         memo->phase = PL_GCS_SWEEP;
         *out = (struct pl_verdict){.next = PL_NEXT_MORE};
+    } else if (!memo->looked_again) { /* a part that was given up may be on its way still */
+        memo->looked_again = true;
+        *out = (struct pl_verdict){.next = PL_NEXT_MORE, .wait_ms = LATE_MS};
     } else if (!memo->found) {
         *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = no_such_upload(err)};
     }

@@ -40,6 +40,9 @@ static pail_code refine(pail_code code, const struct pl_op *op)
     bool writes = pl_op_writes(op->kind);
     switch ((int)code) {
     case PAIL_E_PRECONDITION:
+        if (op->kind == PL_OP_BUCKET_DELETE) { /* it has no other condition */
+            return PAIL_E_BUCKET_NOT_EMPTY;
+        }
         return writes && c->if_none_match && strcmp(c->if_none_match, "*") == 0 ? PAIL_E_EXISTS
                                                                                  : code;
     case PAIL_E_NOT_FOUND:
@@ -146,6 +149,9 @@ void pl_gcs_parse_error(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt 
     bool parsed = pl_json_parse(pl_buf_view(&r->body), "error", &root, NULL) == PAIL_OK;
     const json_t *error = parsed ? json_object_get(root, "error") : NULL;
     const char *message = pl_json_text(error, "message");
+    if (!parsed && r->body.len && r->body.len < 512) { /* a download's: plain text */
+        message = pl_arena_dup(&op->arena, pl_buf_view(&r->body));
+    }
     const char *reason =
         pl_json_text(json_array_get(json_object_get(error, "errors"), 0), "reason");
     pail_code code = pl_gcs_code(r->status, pl_str_c(reason), op, &out->next);

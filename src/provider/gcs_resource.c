@@ -79,8 +79,8 @@ pail_code pl_gcs_write_attributes(struct pl_buf *out, const pail_attributes *att
                            members[i].name);
         }
     }
-    return attr->metadata_count ? write_metadata(out, attr->metadata, attr->metadata_count, err)
-                                : PAIL_OK;
+    /* Empty ones as well: a copy shall not keep its source's. */
+    return write_metadata(out, attr->metadata, attr->metadata_count, err);
 }
 
 /* One pass over the source; a later attempt knows it. */
