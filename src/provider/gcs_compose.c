@@ -320,7 +320,8 @@ static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt
         bool done = memo->at >= op->in.mp.count + memo->step;
         *out = (struct pl_verdict){.next = done ? PL_NEXT_DONE : PL_NEXT_MORE};
         if (done && memo->gone) {
-            *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = no_such_upload(err)};
+            *out = (struct pl_verdict){
+            .next = PL_NEXT_FAIL, .code = no_such_upload(err), .never_applied = true};
         }
         return;
     }
@@ -370,7 +371,8 @@ static void listed(struct pl_op *op, struct pl_gcs_memo *memo, const struct pl_h
         memo->looked_again = true;
         *out = (struct pl_verdict){.next = PL_NEXT_MORE, .wait_ms = LATE_MS};
     } else if (!memo->found) {
-        *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = no_such_upload(err)};
+        *out = (struct pl_verdict){
+            .next = PL_NEXT_FAIL, .code = no_such_upload(err), .never_applied = true};
     }
 }
 

@@ -95,6 +95,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
+    def handle(self):
+        try:
+            super().handle()
+        except ConnectionError:  # given up by the client
+            pass
+
     # ---- answers
 
     def answer(self, status, body=b'', headers=()):
@@ -175,6 +181,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def handle_one(self):
         length = int(self.headers.get('Content-Length') or 0)
         body = self.rfile.read(length) if length else b''
+        if len(body) < length:  # given up in the middle
+            self.close_connection = True
+            return None
         path, _, raw = self.path.partition('?')
         query = dict(urllib.parse.parse_qsl(raw, keep_blank_values=True))
         if path == '/-/requests':
