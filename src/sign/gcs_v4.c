@@ -29,7 +29,8 @@ static pail_code canonical_headers(struct work *w, struct pl_str *payload)
     if (n + 1 > PL_CANONICAL_MAX) {
         return PAIL_E_BAD_ARGUMENT;
     }
-    all[0] = (struct pl_header){PL_STR("host"), pl_str_c(w->in->host)};
+    all[0] = (struct pl_header){PL_STR("host"), pl_str_c(w->in->signed_host ? w->in->signed_host
+                                                               : w->in->host)};
     for (size_t i = 0; i < n; i++) {
         all[i + 1] = w->in->headers[i];
         if (pl_str_ieq(all[i + 1].name, PL_STR("x-goog-content-sha256"))) {

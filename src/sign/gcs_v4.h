@@ -14,6 +14,7 @@ struct pl_gcs_v4 {
     struct evp_pkey_st *key;  /* RSA; NULL: HMAC with secret */
     struct pl_str secret;
     const char *method, *scheme, *host; /* "https"; host as the Host header will say it */
+    const char *signed_host;  /* NULL: host; Google's own clients sign one without its port */
     struct pl_str path;       /* encoded as on the wire */
     struct pl_str query;      /* encoded, without what the signature adds */
     const struct pl_header *headers; /* without Host; whoever uses the URL must send them so */
