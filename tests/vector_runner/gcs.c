@@ -111,8 +111,10 @@ static void set_path(struct url_case *c, const json_t *input, bool with_bucket)
         pl_buf_putc(&c->path, '/');
         pl_url_encode(&c->path, member(input, "bucket"), 0);
     }
-    pl_buf_putc(&c->path, '/');
-    pl_url_encode(&c->path, member(input, "object"), PL_URL_KEEP_SLASH);
+    if (!with_bucket || member(input, "object").len) { /* else it is about the bucket */
+        pl_buf_putc(&c->path, '/');
+        pl_url_encode(&c->path, member(input, "object"), PL_URL_KEEP_SLASH);
+    }
 }
 
 static struct pl_str without_signature(struct pl_str url)
