@@ -1,6 +1,6 @@
 /* Golden cases: FOLDER/<operation>/<case>/ has op.json (settings, time, operation), request.http
  * (what is built of it, signed), response.http (what a service answers) and result.json (what comes
- * of that). Where the dialect learned something and asks again, request-2.http and response-2.http
+ * of that). Where the dialect learned something and asks again, or goes on, request-2.http and response-2.http
  * follow. Heads have LF line ends; bodies are byte for byte.
  *
  *     golden FOLDER          compares; TAP
@@ -12,6 +12,7 @@
 #include "../unit/test.h"
 #include "codec/date.h"
 #include "codec/digest.h"
+#include "provider/gcs.h"
 #include "provider/s3.h"
 #ifdef PL_WITH_SWIFT
 #include "provider/swift.h"
@@ -274,6 +275,11 @@ static void fill_in(struct golden *g, const json_t *in)
 static pail_code new_dialect(const char *scheme, const struct pl_provider_env *env,
                              struct pl_dialect **out, struct pail_error **err)
 {
+#ifdef PL_WITH_GCS
+    if (scheme && strcmp(scheme, "gs") == 0) {
+        return pl_gcs_dialect_new(env, out, err);
+    }
+#endif
 #ifdef PL_WITH_SWIFT
     if (scheme && strcmp(scheme, "swift") == 0) {
         return pl_swift_dialect_new(env, out, err);
