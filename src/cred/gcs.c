@@ -158,7 +158,7 @@ static pail_code find(struct pl_gcs_auth *a, const struct pl_settings *s, bool i
             return read_file(a, pl_settings_get(s, files[i]), err);
         }
     }
-    if (emulator) {
+    if (emulator && !pl_settings_get(s, "gcs_metadata_host")) {
         return set_name(a, "none", NULL, "an endpoint of its own without credentials")
                    ? PAIL_OK
                    : out_of_memory(err);

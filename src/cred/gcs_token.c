@@ -93,6 +93,7 @@ static pail_code ask_metadata(struct fetch *f, struct pl_http_request *out, stru
     pl_buf_dispose(&url);
     if (!rc) {
         out->method = "GET";
+        out->direct = true;
         pl_http_add_c(out, "metadata-flavor", "Google");
         f->errand.timeout_ms = METADATA_MS;
     }

@@ -194,6 +194,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with self.store.lock:
                 if path == '/token':
                     return self.token(body)
+                if path == '/computeMetadata/v1/instance/service-accounts/default/token':
+                    return self.metadata()
                 if not re.match(r'/(upload/|batch/)?storage/v1', path):
                     return self.xml(path, query, body)
                 self.authorize()
@@ -204,6 +206,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse(e, plain)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = handle_one
+
+    def metadata(self):
+        if self.headers.get('Metadata-Flavor') != 'Google':
+            return self.answer(403, b'missing Metadata-Flavor')
+        token = 'ya29.%d' % self.store.generation()
+        self.store.tokens[token] = time.time() + 3600
+        return self.answer(200, {'access_token': token, 'expires_in': 3599, 'token_type': 'Bearer'},
+                           [('Metadata-Flavor', 'Google')])
 
     def token(self, body):
         form = dict(urllib.parse.parse_qsl(body.decode()))
