@@ -176,7 +176,11 @@ static const struct setting {
     {"google_hmac_access_id", TEXT, "gs", {"gcs_hmac_access_id"}, {0}},
     {"google_hmac_secret", SECRET, "gs", {"gcs_hmac_secret"}, {0}},
     {"google_token_exchange", FLAG, "gs", {0}, {0}},
-    {"gcs_endpoint", TEXT, "gs", {"google_endpoint", "gcs_endpoint_url"}, {"STORAGE_EMULATOR_HOST"}},
+    {"gcs_endpoint",
+     TEXT,
+     "gs",
+     {"google_endpoint", "gcs_endpoint_url"},
+     {"STORAGE_EMULATOR_HOST"}},
     {"gcs_metadata_host", TEXT, "gs", {"gce_metadata_host"}, {"GCE_METADATA_HOST"}},
 };
 

@@ -8,7 +8,12 @@
 #include "cred/gcs_auth.h"
 #include "sign/jwt.h"
 
-enum { FILE_BYTES_MAX = 1 << 20, HOUR_MS = 3600 * 1000, AHEAD_MS = 225 * 1000, LATE_MS = 10 * 1000 };
+enum {
+    FILE_BYTES_MAX = 1 << 20,
+    HOUR_MS = 3600 * 1000,
+    AHEAD_MS = 225 * 1000,
+    LATE_MS = 10 * 1000
+};
 
 static pail_code out_of_memory(struct pail_error **err)
 {
@@ -39,7 +44,8 @@ static pail_code lacks(const char *where, const char *member, struct pail_error 
 static pail_code read_account(struct pl_gcs_auth *a, const json_t *root, const char *where,
                               struct pail_error **err)
 {
-    const char *email = pl_json_text(root, "client_email"), *pem = pl_json_text(root, "private_key");
+    const char *email = pl_json_text(root, "client_email"),
+               *pem = pl_json_text(root, "private_key");
     if (!email || !pem) {
         return lacks(where, email ? "private_key" : "client_email", err);
     }
@@ -271,7 +277,8 @@ pail_code pl_gcs_self_signed(const struct pl_gcs_auth *a, bool for_exchange, int
     pl_buf_puts(&claims, "{\"iss\":");
     fine = pl_json_quote(&claims, pl_str_c(a->email)) && fine;
     if (for_exchange) { /* SPEC RFC 7523#3; a subject would ask for somebody else's token */
-        pl_buf_puts(&claims, ",\"scope\":\"https://www.googleapis.com/auth/devstorage.full_control\"");
+        pl_buf_puts(&claims,
+                    ",\"scope\":\"https://www.googleapis.com/auth/devstorage.full_control\"");
         pl_buf_puts(&claims, ",\"aud\":");
         fine = pl_json_quote(&claims, pl_str_c(a->token_uri)) && fine;
     } else { /* SPEC google.aip.dev/auth/4111: no exchange */
@@ -311,8 +318,8 @@ pail_code pl_gcs_auth_header(struct pl_gcs_auth *a, int64_t now_ms, struct pl_bu
     pthread_mutex_lock(&a->lock);
     bool stale = !a->token || a->expires_ms - now_ms < AHEAD_MS;
     pthread_mutex_unlock(&a->lock);
-    pail_code rc = stale && a->source == PL_GCS_ACCOUNT && !a->exchange ? renew(a, now_ms, err)
-                                                                       : PAIL_OK;
+    pail_code rc =
+        stale && a->source == PL_GCS_ACCOUNT && !a->exchange ? renew(a, now_ms, err) : PAIL_OK;
     pthread_mutex_lock(&a->lock);
     if (a->token) {
         pl_buf_puts(out, "Bearer ");

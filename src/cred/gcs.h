@@ -30,8 +30,7 @@ PAIL_MUST pail_code pl_gcs_auth_header(struct pl_gcs_auth *auth, int64_t now_ms,
 /* The project that the credentials belong to; NULL: they do not say. */
 const char *pl_gcs_auth_project(const struct pl_gcs_auth *auth);
 /* For signed URLs: the account and its RSA key. False: there is no key at hand. */
-bool pl_gcs_auth_key(const struct pl_gcs_auth *auth, const char **email,
-                     struct evp_pkey_st **key);
+bool pl_gcs_auth_key(const struct pl_gcs_auth *auth, const char **email, struct evp_pkey_st **key);
 /* "service account NAME (FILE)", ...: what is used, for explain. */
 const char *pl_gcs_auth_name(const struct pl_gcs_auth *auth);
 

@@ -13,7 +13,8 @@ struct fetch {
     bool sent;
 };
 
-static pail_code set_origin(struct pl_http_request *out, struct pl_str text, struct pail_error **err)
+static pail_code set_origin(struct pl_http_request *out, struct pl_str text,
+                            struct pail_error **err)
 {
     struct pl_url url;
     struct pl_buf host = PL_BUF_MAX(512), target = PL_BUF_MAX(4096);
@@ -44,8 +45,7 @@ static pail_code write_form(struct pl_gcs_auth *a, int64_t now_ms, struct pl_buf
     if (a->source == PL_GCS_ACCOUNT) {
         struct pl_buf assertion = PL_BUF_MAX(16 * 1024);
         pail_code rc = pl_gcs_self_signed(a, true, now_ms, &assertion, err);
-        pl_url_query_add(form, "grant_type",
-                         PL_STR("urn:ietf:params:oauth:grant-type:jwt-bearer"));
+        pl_url_query_add(form, "grant_type", PL_STR("urn:ietf:params:oauth:grant-type:jwt-bearer"));
         pl_url_query_add(form, "assertion", pl_buf_view(&assertion));
         if (assertion.ptr) {
             pl_zero(assertion.ptr, assertion.cap);

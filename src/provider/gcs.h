@@ -18,6 +18,7 @@ enum {
     PL_GCS_COMPOSE_MAX = 32, /* SPEC Objects: compose: sources of one request */
     PL_GCS_BATCH_MAX = 100,  /* SPEC "Batch requests": calls of one request */
     PL_GCS_PARTS_MAX = 10000,
+    PL_GCS_BEGUN = 64,
     PL_GCS_TARGET_MAX = 16 * 1024
 };
 
@@ -31,6 +32,10 @@ struct pl_gcs {
     struct pl_gcs_auth *auth;
     bool custom, verify, tls;
     uint16_t port;
+    /* under dialect.lock: uploads begun here that may have no part yet, the oldest forgotten first
+     */
+    char begun[PL_GCS_BEGUN][PL_GCS_ID_HEX];
+    size_t begun_next;
     char *host, *base_path; /* lower case; "" or "/path" without a final '/' */
 };
 
@@ -46,18 +51,18 @@ enum pl_gcs_phase {
 struct pl_gcs_memo {
     enum pl_gcs_phase phase;
     bool has_sum;
-    struct pl_sum_value crc32c;  /* of the source, or of all parts */
+    struct pl_sum_value crc32c; /* of the source, or of all parts */
     char boundary[40];
-    char generation[24];         /* get: of the version that was begun */
+    char generation[24];              /* get: of the version that was begun */
     char expected[PL_SUM_BASE64_MAX]; /* get: what the head said of the whole */
-    const char *token;           /* rewrite, sweep: to go on with; NULL: from the start */
-    size_t at, step, took;       /* finish: parts done, composes done, parts of this compose */
-    bool gone;                   /* finish: parts are missing, so the others go as well */
-    const char **names;          /* sweep: of the page that is being deleted */
+    const char *token;                /* rewrite, sweep: to go on with; NULL: from the start */
+    size_t at, step, took;            /* finish: parts done, composes done, parts of this compose */
+    bool gone;                        /* finish: parts are missing, so the others go as well */
+    const char **names;               /* sweep: of the page that is being deleted */
     size_t name_count;
-    bool found;                  /* abort: there was something */
+    bool found; /* abort: there was something */
     unsigned sweeps;
-    bool looked_again;           /* abort */
+    bool looked_again; /* abort */
 };
 
 struct pl_gcs_build {
@@ -77,8 +82,8 @@ PAIL_MUST pail_code pl_gcs_build(struct pl_dialect *d, struct pl_op *op, struct 
 void pl_gcs_object_path(struct pl_buf *out, const char *service, const char *bucket,
                         const char *key);
 void pl_gcs_query(struct pl_gcs_build *b, const char *name, const char *value);
-/* ifGenerationMatch and its kin for the op's conditions; prefix "if" or "ifSource". A write takes no
- * conditions on dates. */
+/* ifGenerationMatch and its kin for the op's conditions; prefix "if" or "ifSource". A write takes
+ * no conditions on dates. */
 PAIL_MUST pail_code pl_gcs_add_conditions(struct pl_gcs_build *b, const pail_conditions *cond,
                                           const char *prefix, bool is_write);
 /* SPEC "Customer-supplied encryption keys"; of_source: of a rewrite's source. */

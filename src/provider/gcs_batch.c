@@ -74,8 +74,7 @@ static struct pl_str behind(struct pl_str s, const char *at)
 /* What stands before the next delimiter, which is taken off *rest; false: there is none. */
 static bool next_piece(struct pl_str *rest, struct pl_str delimiter, struct pl_str *piece)
 {
-    const char *at =
-        rest->len ? memmem(rest->ptr, rest->len, delimiter.ptr, delimiter.len) : NULL;
+    const char *at = rest->len ? memmem(rest->ptr, rest->len, delimiter.ptr, delimiter.len) : NULL;
     if (!at) {
         return false;
     }
@@ -116,8 +115,8 @@ static void read_part(struct pl_str part, size_t place, struct pl_gcs_batch_resu
     line = line.ptr ? pl_str_n(line.ptr, line.len < 3 ? line.len : 3) : (struct pl_str){0};
     if (i < count && pl_str_u64(line, &status) && status >= 100) {
         results[i].status = (int)status;
-        results[i].body = next_piece(&inner, PL_STR("\r\n\r\n"), &head) ? pl_str_trim(inner)
-                                                                        : (struct pl_str){0};
+        results[i].body =
+            next_piece(&inner, PL_STR("\r\n\r\n"), &head) ? pl_str_trim(inner) : (struct pl_str){0};
     }
 }
 

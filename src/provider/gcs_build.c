@@ -101,11 +101,11 @@ pail_code pl_gcs_add_encryption(struct pl_gcs_build *b, const pail_encryption *e
     rc = rc ? rc : pl_sum_of(PL_SUM_SHA256, key.ptr, key.len, &hash, b->err);
     if (!rc) {
         char text[PL_SUM_BASE64_MAX];
-        const char *names[][3] = {
-            {"x-goog-encryption-algorithm", "x-goog-encryption-key",
-             "x-goog-encryption-key-sha256"},
-            {"x-goog-copy-source-encryption-algorithm", "x-goog-copy-source-encryption-key",
-             "x-goog-copy-source-encryption-key-sha256"}};
+        const char *names[][3] = {{"x-goog-encryption-algorithm", "x-goog-encryption-key",
+                                   "x-goog-encryption-key-sha256"},
+                                  {"x-goog-copy-source-encryption-algorithm",
+                                   "x-goog-copy-source-encryption-key",
+                                   "x-goog-copy-source-encryption-key-sha256"}};
         pl_http_add_c(b->r, names[of_source][0], "AES256");
         pl_http_add_c(b->r, names[of_source][1], e->customer_key_base64);
         pl_http_add_c(b->r, names[of_source][2], pl_sum_base64(&hash, text));
@@ -240,8 +240,9 @@ static pail_code add_project(struct pl_gcs_build *b)
     const char *project = pl_settings_get(b->gcs->settings, "google_project_id");
     project = project ? project : pl_gcs_auth_project(b->gcs->auth);
     if (!project) {
-        pail_code rc = pl_fail(b->err, PAIL_E_BAD_CONFIG, "buckets belong to a project, and none is "
-                                                          "known");
+        pail_code rc = pl_fail(b->err, PAIL_E_BAD_CONFIG,
+                               "buckets belong to a project, and none is "
+                               "known");
         pl_error_hint(b->err, "set google_project_id (GOOGLE_CLOUD_PROJECT)");
         return rc;
     }
@@ -296,7 +297,9 @@ static pail_code build_kind(struct pl_gcs_build *b)
     case PL_OP_MP_FINISH:
     case PL_OP_MP_ABORT: return pl_gcs_build_upload(b);
     case PL_OP_BUCKET_CREATE: return build_bucket_create(b);
-    case PL_OP_BUCKET_DELETE: b->r->method = "DELETE"; return bucket_path(b, b->op->bucket), PAIL_OK;
+    case PL_OP_BUCKET_DELETE:
+        b->r->method = "DELETE";
+        return bucket_path(b, b->op->bucket), PAIL_OK;
     case PL_OP_BUCKET_STAT: b->r->method = "GET"; return bucket_path(b, b->op->bucket), PAIL_OK;
     case PL_OP_BUCKET_LIST: return build_buckets(b);
     case PL_OP_MP_COPY_PART:
@@ -312,9 +315,9 @@ static pail_code build_kind(struct pl_gcs_build *b)
 
 static pail_code add_extra(struct pl_gcs_build *b)
 {
-    static const char *const reserved[] = {"host", "authorization", "content-length",
-                                           "transfer-encoding", "connection", "range", "expect",
-                                           "accept-encoding", "content-type"};
+    static const char *const reserved[] = {
+        "host",  "authorization", "content-length",  "transfer-encoding", "connection",
+        "range", "expect",        "accept-encoding", "content-type"};
     for (size_t i = 0; i < b->op->header_count; i++) {
         const pail_kv *kv = &b->op->headers[i];
         for (size_t j = 0; j < sizeof reserved / sizeof *reserved; j++) {
@@ -345,7 +348,7 @@ static pail_code set_target(struct pl_gcs_build *b)
     pl_buf_dispose(&target);
     return b->r->target ? PAIL_OK
            : fine       ? pl_fail(b->err, PAIL_E_NO_MEMORY, "no memory for a request")
-                        : pl_fail(b->err, PAIL_E_TOO_LARGE, "the address of the request is too long");
+                  : pl_fail(b->err, PAIL_E_TOO_LARGE, "the address of the request is too long");
 }
 
 static pail_code authorize(struct pl_gcs_build *b)

@@ -60,6 +60,29 @@ static void step_name(struct pl_buf *out, struct pl_str hex, size_t step)
     pl_buf_printf(out, "/c%05zu", step);
 }
 
+/* Of an upload without parts the service knows nothing: only who began it. */
+static void remember(struct pl_gcs *gcs, const char *hex)
+{
+    pthread_mutex_lock(&gcs->dialect.lock);
+    memcpy(gcs->begun[gcs->begun_next], hex, PL_GCS_ID_HEX);
+    gcs->begun_next = (gcs->begun_next + 1) % PL_GCS_BEGUN;
+    pthread_mutex_unlock(&gcs->dialect.lock);
+}
+
+static bool forget(struct pl_gcs *gcs, const char *id)
+{
+    bool known = false;
+    pthread_mutex_lock(&gcs->dialect.lock);
+    for (size_t i = 0; i < PL_GCS_BEGUN; i++) {
+        if (memcmp(gcs->begun[i], id, PL_GCS_ID_HEX) == 0) {
+            memset(gcs->begun[i], 0, PL_GCS_ID_HEX);
+            known = true;
+        }
+    }
+    pthread_mutex_unlock(&gcs->dialect.lock);
+    return known;
+}
+
 /* ---- Begin: no request */
 
 static pail_code begin(struct pl_gcs_build *b)
@@ -83,6 +106,9 @@ static pail_code begin(struct pl_gcs_build *b)
         rc = pl_fail(b->err, PAIL_E_TOO_LARGE,
                      "key and attributes of an upload in parts take more than %d bytes", ID_MAX);
         pl_error_hint(b->err, "send it in one request: a part_size beyond the object's size");
+    }
+    if (!rc) {
+        remember(b->gcs, hex);
     }
     op->out.upload_id = rc ? NULL : pl_arena_dup(&op->arena, pl_buf_view(&id));
     pl_buf_dispose(&resource);
@@ -217,9 +243,7 @@ static pail_code finish(struct pl_gcs_build *b)
     if (!rc && !b->op->in.mp.count) {
         rc = pl_fail(b->err, PAIL_E_BAD_ARGUMENT, "an upload needs at least one part");
     }
-    rc = rc                                 ? rc
-         : b->memo->phase == PL_GCS_SWEEP ? sweep(b, &u)
-                                            : compose(b, &u);
+    rc = rc ? rc : b->memo->phase == PL_GCS_SWEEP ? sweep(b, &u) : compose(b, &u);
     pl_buf_dispose(&u.resource);
     return rc;
 }
@@ -321,7 +345,7 @@ static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt
         *out = (struct pl_verdict){.next = done ? PL_NEXT_DONE : PL_NEXT_MORE};
         if (done && memo->gone) {
             *out = (struct pl_verdict){
-            .next = PL_NEXT_FAIL, .code = no_such_upload(err), .never_applied = true};
+                .next = PL_NEXT_FAIL, .code = no_such_upload(err), .never_applied = true};
         }
         return;
     }
@@ -333,6 +357,7 @@ static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt
     pl_gcs_parse_error(gcs, op, a, r, out, &why);
     if (r->status == 404 && out->code != PAIL_E_BUCKET_NOT_FOUND) { /* aborted, or ended already */
         pail_error_free(why);
+        (void)forget(gcs, op->in.mp.upload_id);
         memo->gone = true;
         memo->at = 0;
         memo->phase = PL_GCS_SWEEP;
@@ -344,8 +369,9 @@ static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt
     }
 }
 
-static void listed(struct pl_op *op, struct pl_gcs_memo *memo, const struct pl_http_response *r,
-                   struct pl_verdict *out, struct pail_error **err)
+static void listed(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *memo,
+                   const struct pl_http_response *r, struct pl_verdict *out,
+                   struct pail_error **err)
 {
     json_t *root = pl_gcs_answer(r, out, err);
     if (!root) {
@@ -370,7 +396,7 @@ static void listed(struct pl_op *op, struct pl_gcs_memo *memo, const struct pl_h
     } else if (!memo->looked_again) { /* a part that was given up may be on its way still */
         memo->looked_again = true;
         *out = (struct pl_verdict){.next = PL_NEXT_MORE, .wait_ms = LATE_MS};
-    } else if (!memo->found) {
+    } else if (!forget(gcs, op->in.mp.upload_id) && !memo->found) {
         *out = (struct pl_verdict){
             .next = PL_NEXT_FAIL, .code = no_such_upload(err), .never_applied = true};
     }
@@ -387,7 +413,7 @@ static void parse_abort(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt 
         memo->phase = PL_GCS_FIRST; /* look again: a part may have come late */
         *out = (struct pl_verdict){.next = PL_NEXT_MORE};
     } else {
-        listed(op, memo, r, out, err);
+        listed(gcs, op, memo, r, out, err);
     }
 }
 

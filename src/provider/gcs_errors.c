@@ -24,13 +24,13 @@ static struct {
     pail_code code;
     enum pl_next next;
 } const statuses[] = {
-    {304, PAIL_E_NOT_MODIFIED, PL_NEXT_FAIL},   {401, PAIL_E_UNAUTHENTICATED, PL_NEXT_CREDENTIALS},
-    {403, PAIL_E_FORBIDDEN, PL_NEXT_FAIL},      {404, PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
-    {405, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},    {408, PAIL_E_TIMEOUT, PL_NEXT_RETRY},
-    {409, PAIL_E_CONFLICT, PL_NEXT_FAIL},       {410, PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
-    {412, PAIL_E_PRECONDITION, PL_NEXT_FAIL},   {413, PAIL_E_TOO_LARGE, PL_NEXT_FAIL},
-    {416, PAIL_E_BAD_RANGE, PL_NEXT_FAIL},      {429, PAIL_E_THROTTLED, PL_NEXT_THROTTLED},
-    {501, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},    {503, PAIL_E_UNAVAILABLE, PL_NEXT_THROTTLED},
+    {304, PAIL_E_NOT_MODIFIED, PL_NEXT_FAIL}, {401, PAIL_E_UNAUTHENTICATED, PL_NEXT_CREDENTIALS},
+    {403, PAIL_E_FORBIDDEN, PL_NEXT_FAIL},    {404, PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
+    {405, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},  {408, PAIL_E_TIMEOUT, PL_NEXT_RETRY},
+    {409, PAIL_E_CONFLICT, PL_NEXT_FAIL},     {410, PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
+    {412, PAIL_E_PRECONDITION, PL_NEXT_FAIL}, {413, PAIL_E_TOO_LARGE, PL_NEXT_FAIL},
+    {416, PAIL_E_BAD_RANGE, PL_NEXT_FAIL},    {429, PAIL_E_THROTTLED, PL_NEXT_THROTTLED},
+    {501, PAIL_E_UNSUPPORTED, PL_NEXT_FAIL},  {503, PAIL_E_UNAVAILABLE, PL_NEXT_THROTTLED},
 };
 
 /* What holds for one kind of operation in particular. */
@@ -44,12 +44,12 @@ static pail_code refine(pail_code code, const struct pl_op *op)
             return PAIL_E_BUCKET_NOT_EMPTY;
         }
         return writes && c->if_none_match && strcmp(c->if_none_match, "*") == 0 ? PAIL_E_EXISTS
-                                                                                 : code;
+                                                                                : code;
     case PAIL_E_NOT_FOUND:
-        return !op->key                                                ? PAIL_E_BUCKET_NOT_FOUND
-               : writes && c->if_match && op->kind != PL_OP_DELETE     ? PAIL_E_PRECONDITION
-               : op->version                                           ? PAIL_E_VERSION_NOT_FOUND
-                                                                       : code;
+        return !op->key                                            ? PAIL_E_BUCKET_NOT_FOUND
+               : writes && c->if_match && op->kind != PL_OP_DELETE ? PAIL_E_PRECONDITION
+               : op->version                                       ? PAIL_E_VERSION_NOT_FOUND
+                                                                   : code;
     case PAIL_E_CONFLICT:
         return op->kind == PL_OP_BUCKET_CREATE   ? PAIL_E_BUCKET_EXISTS
                : op->kind == PL_OP_BUCKET_DELETE ? PAIL_E_BUCKET_NOT_EMPTY
@@ -87,15 +87,15 @@ static bool says(const char *message, const char *word)
 /* The words of a 400 or 404 tell which of several things it is. */
 static pail_code by_words(pail_code code, int status, const char *message, const struct pl_op *op)
 {
-    if (status == 400 && (says(message, "crc32c") || says(message, "md5") ||
-                          says(message, "hash"))) {
+    if (status == 400 &&
+        (says(message, "crc32c") || says(message, "md5") || says(message, "hash"))) {
         return PAIL_E_CHECKSUM;
     }
     if (status == 400 && says(message, "bucket name")) {
         return PAIL_E_BAD_BUCKET_NAME;
     }
-    if (status == 404 && (says(message, "bucket does not exist") ||
-                          says(message, "bucket was not found"))) {
+    if (status == 404 &&
+        (says(message, "bucket does not exist") || says(message, "bucket was not found"))) {
         return PAIL_E_BUCKET_NOT_FOUND;
     }
     /* A write's own object need not be there: what is missing is the bucket. */
@@ -160,7 +160,8 @@ void pl_gcs_parse_error(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt 
     out->code = code;
     out->never_applied = r->status >= 400 && r->status < 500;
     if (plain || !message || !*message) {
-        pl_fail(err, code, "%s", plain ? plain : "the service refused the request without a reason");
+        pl_fail(err, code, "%s",
+                plain ? plain : "the service refused the request without a reason");
     } else {
         pl_fail(err, code, "%.300s", message);
     }

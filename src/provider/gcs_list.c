@@ -82,8 +82,8 @@ static bool read_objects(struct pl_op *op, const json_t *root)
     }
     for (size_t i = 0; fine && i < folders; i++) {
         const char *name = json_string_value(json_array_get(prefixes, i));
-        list[n] = (pail_info){.key = pl_arena_dup_c(&op->arena, name), .is_prefix = true,
-                              .mtime_ms = -1};
+        list[n] =
+            (pail_info){.key = pl_arena_dup_c(&op->arena, name), .is_prefix = true, .mtime_ms = -1};
         fine = list[n].key != NULL;
         n += fine && is_wanted(op, &list[n]);
     }
@@ -177,9 +177,9 @@ void pl_gcs_parse_list(struct pl_op *op, const struct pl_http_response *r, struc
     }
     bool uploads = op->kind == PL_OP_MP_LIST;
     const char *next = pl_json_text(root, "nextPageToken");
-    bool fine = uploads                           ? read_uploads(op, root)
+    bool fine = uploads                         ? read_uploads(op, root)
                 : op->kind == PL_OP_BUCKET_LIST ? read_buckets(op, root)
-                                                  : read_objects(op, root);
+                                                : read_objects(op, root);
     if (!fine) {
         pl_gcs_fail(out, PL_NEXT_RETRY, PAIL_E_PROTOCOL, err, "the service's answer is no listing");
     } else if (!uploads && next && *next) {

@@ -166,8 +166,7 @@ static void parse_success(struct pl_gcs *gcs, struct pl_op *op, struct pl_attemp
 }
 
 void pl_gcs_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
-                  const struct pl_http_response *r, struct pl_verdict *out,
-                  struct pail_error **err)
+                  const struct pl_http_response *r, struct pl_verdict *out, struct pail_error **err)
 {
     struct pl_gcs *gcs = (struct pl_gcs *)d;
     bool upload = op->kind == PL_OP_MP_FINISH || op->kind == PL_OP_MP_ABORT;

@@ -30,7 +30,8 @@ static pail_code write_metadata(struct pl_buf *out, const pail_kv *kv, size_t co
         struct pl_str value = pl_str_c(kv[i].value);
         char name[1024];
         size_t n = strlen(kv[i].name);
-        fine = n && n < sizeof name && pl_header_safe(value) && pl_header_safe(pl_str_c(kv[i].name));
+        fine =
+            n && n < sizeof name && pl_header_safe(value) && pl_header_safe(pl_str_c(kv[i].name));
         for (size_t j = 0; fine && j <= n; j++) {
             char c = kv[i].name[j];
             name[j] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
@@ -161,7 +162,8 @@ pail_code pl_gcs_add_insert(struct pl_gcs_build *b, struct pl_buf *resource)
     size_t before_len = frame.len;
     pl_buf_clear(&frame);
     pl_buf_printf(&frame, "\r\n--%s--\r\n", b->memo->boundary);
-    char *after = fine && !pl_buf_rc(&frame) ? pl_arena_dup(&b->r->arena, pl_buf_view(&frame)) : NULL;
+    char *after =
+        fine && !pl_buf_rc(&frame) ? pl_arena_dup(&b->r->arena, pl_buf_view(&frame)) : NULL;
     b->r->before = pl_str_n(before, before ? before_len : 0);
     b->r->after = pl_str_c(after);
     b->r->body = b->op->in.put.source;
@@ -195,7 +197,8 @@ static void read_metadata(struct pl_arena *arena, const json_t *all, pail_info *
     if (!kv) {
         return;
     }
-    json_object_foreach (object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         if (json_is_string(value)) {
             kv[n].name = pl_arena_dup_c(arena, name);
             kv[n++].value = pl_arena_dup_c(arena, json_string_value(value));

@@ -29,11 +29,10 @@ static void add_query(const struct pl_op *op, const char *payer, struct pl_buf *
 {
     const struct {
         const char *name, *value;
-    } parameters[] = {
-        {"generation", op->version},
-        {"response-content-type", op->in.presign.response_content_type},
-        {"response-content-disposition", op->in.presign.response_content_disposition},
-        {"userProject", payer}};
+    } parameters[] = {{"generation", op->version},
+                      {"response-content-type", op->in.presign.response_content_type},
+                      {"response-content-disposition", op->in.presign.response_content_disposition},
+                      {"userProject", payer}};
     for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
         if (parameters[i].value) {
             pl_url_query_add(query, parameters[i].name, pl_str_c(parameters[i].value));
@@ -58,17 +57,18 @@ pail_code pl_gcs_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attem
                          struct pail_error **err)
 {
     struct pl_gcs *gcs = (struct pl_gcs *)d;
-    struct pl_buf path = PL_BUF_MAX(URL_MAX), query = PL_BUF_MAX(URL_MAX), url = PL_BUF_MAX(URL_MAX);
+    struct pl_buf path = PL_BUF_MAX(URL_MAX), query = PL_BUF_MAX(URL_MAX),
+                  url = PL_BUF_MAX(URL_MAX);
     struct pl_http_request r = {.origin = {gcs->tls, gcs->host, gcs->port}};
     struct pl_header type = {PL_STR("content-type"), pl_str_c(op->in.presign.content_type)};
-    struct pl_gcs_v4 in = {
-        .method = op->in.presign.method ? op->in.presign.method : "GET",
-        .scheme = gcs->tls ? "https" : "http",
-        .host = pl_http_host(&r),
-        .headers = &type,
-        .header_count = op->in.presign.content_type ? 1 : 0,
-        .expires_s = op->in.presign.expires_s ? op->in.presign.expires_s : DEFAULT_EXPIRES_S,
-        .time_ms = a->now_ms};
+    struct pl_gcs_v4 in = {.method = op->in.presign.method ? op->in.presign.method : "GET",
+                           .scheme = gcs->tls ? "https" : "http",
+                           .host = pl_http_host(&r),
+                           .headers = &type,
+                           .header_count = op->in.presign.content_type ? 1 : 0,
+                           .expires_s = op->in.presign.expires_s ? op->in.presign.expires_s
+                                                                 : DEFAULT_EXPIRES_S,
+                           .time_ms = a->now_ms};
     pail_code rc = in.host ? identify(gcs, &in, err) : PAIL_E_NO_MEMORY;
     pl_buf_puts(&path, gcs->base_path);
     pl_buf_putc(&path, '/');

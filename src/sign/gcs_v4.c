@@ -29,16 +29,15 @@ static pail_code canonical_headers(struct work *w, struct pl_str *payload)
     if (n + 1 > PL_CANONICAL_MAX) {
         return PAIL_E_BAD_ARGUMENT;
     }
-    all[0] = (struct pl_header){PL_STR("host"), pl_str_c(w->in->signed_host ? w->in->signed_host
-                                                               : w->in->host)};
+    all[0] = (struct pl_header){PL_STR("host"),
+                                pl_str_c(w->in->signed_host ? w->in->signed_host : w->in->host)};
     for (size_t i = 0; i < n; i++) {
         all[i + 1] = w->in->headers[i];
         if (pl_str_ieq(all[i + 1].name, PL_STR("x-goog-content-sha256"))) {
             *payload = pl_str_trim(all[i + 1].value);
         }
     }
-    return pl_canonical_headers(&w->headers, &w->names, all, n + 1) ? PAIL_OK
-                                                                    : PAIL_E_BAD_ARGUMENT;
+    return pl_canonical_headers(&w->headers, &w->names, all, n + 1) ? PAIL_OK : PAIL_E_BAD_ARGUMENT;
 }
 
 static pail_code canonical_query(struct work *w)
@@ -124,9 +123,9 @@ static pail_code sign(struct work *w, struct pl_str payload)
         rc = pl_buf_rc(&w->to_sign);
     }
     if (!rc) {
-        rc = w->in->key           ? sign_rsa(w)
+        rc = w->in->key         ? sign_rsa(w)
              : sign_hmac(w, &h) ? pl_buf_rc(&w->signature)
-                                  : PAIL_E_UNSUPPORTED;
+                                : PAIL_E_UNSUPPORTED;
     }
     pl_hmac_dispose(&h);
     return rc;
@@ -135,10 +134,15 @@ static pail_code sign(struct work *w, struct pl_str payload)
 pail_code pl_gcs_v4_url(const struct pl_gcs_v4 *in, struct pl_buf *out, struct pl_buf *canonical,
                         struct pl_buf *to_sign, struct pail_error **err)
 {
-    struct work w = {.in = in, .algorithm = in->key ? "GOOG4-RSA-SHA256" : "GOOG4-HMAC-SHA256",
-                     .headers = PL_BUF_MAX(TEXT_MAX), .names = PL_BUF_MAX(TEXT_MAX),
-                     .query = PL_BUF_MAX(TEXT_MAX), .canonical = PL_BUF_MAX(4 * TEXT_MAX),
-                     .to_sign = PL_BUF_MAX(1024), .signature = PL_BUF_MAX(8 * 1024), .err = err};
+    struct work w = {.in = in,
+                     .algorithm = in->key ? "GOOG4-RSA-SHA256" : "GOOG4-HMAC-SHA256",
+                     .headers = PL_BUF_MAX(TEXT_MAX),
+                     .names = PL_BUF_MAX(TEXT_MAX),
+                     .query = PL_BUF_MAX(TEXT_MAX),
+                     .canonical = PL_BUF_MAX(4 * TEXT_MAX),
+                     .to_sign = PL_BUF_MAX(1024),
+                     .signature = PL_BUF_MAX(8 * 1024),
+                     .err = err};
     struct pl_str payload;
     if (in->expires_s < 1 || in->expires_s > WEEK_S) {
         return pl_fail(err, PAIL_E_BAD_ARGUMENT,

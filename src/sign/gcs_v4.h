@@ -10,16 +10,16 @@ struct evp_pkey_st; /* OpenSSL's EVP_PKEY */
 
 /* All borrowed for the call. */
 struct pl_gcs_v4 {
-    const char *id;           /* the service account's address, or the HMAC key's access id */
-    struct evp_pkey_st *key;  /* RSA; NULL: HMAC with secret */
+    const char *id;          /* the service account's address, or the HMAC key's access id */
+    struct evp_pkey_st *key; /* RSA; NULL: HMAC with secret */
     struct pl_str secret;
     const char *method, *scheme, *host; /* "https"; host as the Host header will say it */
-    const char *signed_host;  /* NULL: host; Google's own clients sign one without its port */
-    struct pl_str path;       /* encoded as on the wire */
-    struct pl_str query;      /* encoded, without what the signature adds */
+    const char *signed_host; /* NULL: host; Google's own clients sign one without its port */
+    struct pl_str path;      /* encoded as on the wire */
+    struct pl_str query;     /* encoded, without what the signature adds */
     const struct pl_header *headers; /* without Host; whoever uses the URL must send them so */
     size_t header_count;
-    uint64_t expires_s;       /* 1 to 604,800 */
+    uint64_t expires_s; /* 1 to 604,800 */
     int64_t time_ms;
 };
 

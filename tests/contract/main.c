@@ -170,7 +170,8 @@ static const char *of_server(const char *prefix, const char *what)
 }
 
 /* Opens "local:", "memory:", "file:///dir"; or "server:PREFIX", an S3 server that runs if its
- * variables are set, or "gcs:PREFIX", one that speaks Google's JSON API. 0: fine, 1: failed, -1: the server does not run. */
+ * variables are set, or "gcs:PREFIX", one that speaks Google's JSON API. 0: fine, 1: failed, -1:
+ * the server does not run. */
 static int open_client(const char *url)
 {
     static const char *const of_s3[][2] = {{"ENDPOINT", "aws_endpoint_url"},
@@ -207,7 +208,9 @@ static int open_client(const char *url)
         }
     }
     pail_code rc =
-        pail_open(gcs ? "gs://" : prefix ? "s3://" : url,
+        pail_open(gcs      ? "gs://"
+                  : prefix ? "s3://"
+                           : url,
                   PAIL_OPTS(client, .settings = settings, .settings_count = n), &client, &err);
     free(text);
     if (rc) {

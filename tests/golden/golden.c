@@ -1,7 +1,7 @@
 /* Golden cases: FOLDER/<operation>/<case>/ has op.json (settings, time, operation), request.http
  * (what is built of it, signed), response.http (what a service answers) and result.json (what comes
- * of that). Where the dialect learned something and asks again, or goes on, request-2.http and response-2.http
- * follow. Heads have LF line ends; bodies are byte for byte.
+ * of that). Where the dialect learned something and asks again, or goes on, request-2.http and
+ * response-2.http follow. Heads have LF line ends; bodies are byte for byte.
  *
  *     golden FOLDER          compares; TAP
  *     golden --write FOLDER  writes request*.http and result.json anew, for review */

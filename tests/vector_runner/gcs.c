@@ -1,5 +1,5 @@
-/* Signed URLs and tokens of Google. The private key of the cases is kept upstream alone: where it is
- * not at hand, all but the signature is compared, and that of the case is verified over what was
+/* Signed URLs and tokens of Google. The private key of the cases is kept upstream alone: where it
+ * is not at hand, all but the signature is compared, and that of the case is verified over what was
  * made here. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -93,14 +93,16 @@ static void init(struct url_case *c, const json_t *input, const char *headers, c
 {
     const char *name;
     json_t *value;
-    *c = (struct url_case){.host = PL_BUF_MAX(TEXT), .path = PL_BUF_MAX(TEXT),
-                           .query = PL_BUF_MAX(TEXT)};
+    *c = (struct url_case){
+        .host = PL_BUF_MAX(TEXT), .path = PL_BUF_MAX(TEXT), .query = PL_BUF_MAX(TEXT)};
     c->in.headers = c->headers;
     c->in.method = member_c(input, "method");
-    json_object_foreach (json_object_get(input, headers), name, value) {
+    json_object_foreach(json_object_get(input, headers), name, value)
+    {
         add_header(c, name, json_string_value(value));
     }
-    json_object_foreach (json_object_get(input, query), name, value) {
+    json_object_foreach(json_object_get(input, query), name, value)
+    {
         pl_url_query_add(&c->query, name, pl_str_c(json_string_value(value)));
     }
 }
@@ -222,7 +224,8 @@ void run_gcs_goog4_hmac(struct run *run, const json_t *one)
 void run_gcs_conformance(struct run *run, const json_t *one)
 {
     const char *style = member_c(one, "urlStyle"), *scheme = member_c(one, "scheme"),
-               *universe = member_c(one, "universeDomain"), *endpoint = member_c(one, "clientEndpoint");
+               *universe = member_c(one, "universeDomain"),
+               *endpoint = member_c(one, "clientEndpoint");
     bool virtual_host = strcmp(style, "VIRTUAL_HOSTED_STYLE") == 0,
          bound = strcmp(style, "BUCKET_BOUND_HOSTNAME") == 0;
     struct pl_buf origin = PL_BUF_MAX(TEXT);
