@@ -17,6 +17,9 @@ static const struct {
 #ifdef PL_WITH_FILE
     {"file", NULL, pl_file_new},
 #endif
+#ifdef PL_WITH_GCS
+    {"gs", "gcs", pl_gcs_new},
+#endif
 #ifdef PL_WITH_LOCAL
     {"local", NULL, pl_local_new},
 #endif
@@ -44,6 +47,9 @@ const char *pl_registry_schemes(void)
 #endif
 #ifdef PL_WITH_AZURE
         "az:, "
+#endif
+#ifdef PL_WITH_GCS
+        "gs:, "
 #endif
 #ifdef PL_WITH_FILE
         "file:, "

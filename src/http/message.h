@@ -34,10 +34,11 @@ struct pl_http_request {
     size_t header_count, header_cap;
     /* NULL: none (PUT and POST then say Content-Length: 0). Its `done` counts what was sent. */
     struct pl_body *body;
-    struct pl_body text;   /* where a small body of the builder's own is described: body = &text */
-    bool direct;           /* to the host itself, whatever proxy is configured */
-    bool failed;           /* sticky: out of memory, too many headers, a control character */
-    size_t body_bytes_max; /* of a buffered 2xx answer; 0: PL_HTTP_BODY_BYTES_MAX */
+    struct pl_body text; /* where a small body of the builder's own is described: body = &text */
+    struct pl_str before, after; /* sent around the body, which is then not NULL; in the arena */
+    bool direct;                 /* to the host itself, whatever proxy is configured */
+    bool failed;                 /* sticky: out of memory, too many headers, a control character */
+    size_t body_bytes_max;       /* of a buffered 2xx answer; 0: PL_HTTP_BODY_BYTES_MAX */
 };
 
 /* Adds a header; name and value are copied. Refused (sticky `failed`): bytes below 0x20 and 0x7f,

@@ -297,7 +297,7 @@ static void note_outcome(struct pl_http_run *run, const struct pl_verdict *v)
 /* What was begun is not there any more: the tail that was asked for belongs to another version. */
 static bool lost_pin(const struct pl_http_run *run, pail_code code)
 {
-    return run->begun && !run->checking &&
+    return run->begun && !run->checking && run->x.response.status / 100 != 2 &&
            (code == PAIL_E_PRECONDITION || code == PAIL_E_NOT_FOUND || code == PAIL_E_BAD_RANGE);
 }
 

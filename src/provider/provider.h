@@ -70,6 +70,8 @@ pail_code pl_memory_new(const struct pl_provider_env *env, struct pl_provider **
                         struct pail_error **err);
 pail_code pl_file_new(const struct pl_provider_env *env, struct pl_provider **out,
                       struct pail_error **err);
+pail_code pl_gcs_new(const struct pl_provider_env *env, struct pl_provider **out,
+                     struct pail_error **err);
 pail_code pl_s3_new(const struct pl_provider_env *env, struct pl_provider **out,
                     struct pail_error **err);
 pail_code pl_swift_new(const struct pl_provider_env *env, struct pl_provider **out,

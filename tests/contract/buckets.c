@@ -57,6 +57,9 @@ static void test_bucket__bad_names_are_refused_before_any_request(void)
         if (is_free && *bad[i] && !strchr(bad[i], '/')) {
             continue; /* any folder may be a bucket there, and any text a container */
         }
+        if (strcmp(pail_client_scheme(client), "gs") == 0 && strchr(bad[i], '_')) {
+            continue; /* Google allows it */
+        }
         CODE(pail_bucket_open(client, bad[i], &b, &err), PAIL_E_BAD_BUCKET_NAME);
         CHECK(b == NULL);
     }

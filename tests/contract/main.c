@@ -169,29 +169,35 @@ static const char *of_server(const char *prefix, const char *what)
     return getenv(name);
 }
 
-/* Opens "local:", "memory:", "file:///dir"; or "server:PREFIX", an S3 or Azure server that runs
- * if its variables are set. 0: fine, 1: failed, -1: the server does not run. */
+/* Opens "local:", "memory:", "file:///dir"; or "server:PREFIX", an S3 or Azure server that runs if
+ * its variables are set, or "gcs:PREFIX", one that speaks Google's JSON API. 0: fine, 1: failed,
+ * -1: the server does not run. */
 static int open_client(const char *url)
 {
-    static const char *const parts[][2] = {{"ENDPOINT", "aws_endpoint_url"},
+    static const char *const of_s3[][2] = {{"ENDPOINT", "aws_endpoint_url"},
                                            {"ACCESS_KEY", "aws_access_key_id"},
                                            {"SECRET_KEY", "aws_secret_access_key"},
                                            {"REGION", "aws_region"},
                                            {"CA", "ca_file"}};
-    static const char *const azure_parts[][2] = {{"ENDPOINT", "azure_endpoint"},
-                                                 {"ACCOUNT", "azure_storage_account_name"},
-                                                 {"KEY", "azure_storage_account_key"},
-                                                 {"TOKEN", "azure_storage_token"},
-                                                 {"CA", "ca_file"}};
-    const char *prefix = strncmp(url, "server:", 7) == 0 ? url + 7 : NULL;
+    static const char *const of_azure[][2] = {{"ENDPOINT", "azure_endpoint"},
+                                              {"ACCOUNT", "azure_storage_account_name"},
+                                              {"KEY", "azure_storage_account_key"},
+                                              {"TOKEN", "azure_storage_token"},
+                                              {"CA", "ca_file"}};
+    static const char *const of_gcs[][2] = {{"ENDPOINT", "gcs_endpoint"},
+                                            {"PROJECT", "google_project_id"},
+                                            {"SERVICE_ACCOUNT", "google_application_credentials"},
+                                            {"CA", "ca_file"}};
+    bool gcs = strncmp(url, "gcs:", 4) == 0;
+    const char *prefix = gcs ? url + 4 : strncmp(url, "server:", 7) == 0 ? url + 7 : NULL;
     bool azure = prefix && strstr(prefix, "AZURE");
-    const char *const(*names)[2] = azure ? azure_parts : parts;
+    const char *const(*parts)[2] = gcs ? of_gcs : azure ? of_azure : of_s3;
     pail_kv settings[16];
     size_t n = 0;
-    for (size_t i = 0; prefix && i < 5; i++) {
-        const char *value = of_server(prefix, names[i][0]);
+    for (size_t i = 0; prefix && i < (gcs ? 4u : 5u); i++) {
+        const char *value = of_server(prefix, parts[i][0]);
         if (value) {
-            settings[n++] = (pail_kv){names[i][1], value};
+            settings[n++] = (pail_kv){parts[i][1], value};
         } else if (i == 0) {
             printf("1..0 # SKIP %s_ENDPOINT is not set: this server does not run\n", prefix);
             return -1;
@@ -208,7 +214,10 @@ static int open_client(const char *url)
         }
     }
     pail_code rc =
-        pail_open(prefix ? (azure ? "az://" : "s3://") : url,
+        pail_open(gcs      ? "gs://"
+                  : azure  ? "az://"
+                  : prefix ? "s3://"
+                           : url,
                   PAIL_OPTS(client, .settings = settings, .settings_count = n), &client, &err);
     free(text);
     if (rc) {

@@ -87,11 +87,13 @@ static void test_upload__small_and_empty_writers_are_one_object(void)
 static void test_upload__unfinished_ones_are_listed_and_aborted(void)
 {
     size_t part = part_bytes();
-    unsigned char *data = pattern(2 * part + 1, 2);
+    unsigned char *data = pattern(3 * part + 1, 2);
     char key[64] = "", id[1024] = "";
     pail_writer *w = NULL;
-    OK(pail_writer_open(bucket, "k", PAIL_OPTS(put, .part_size = part), &w, &err));
-    OK(pail_writer_write(w, data, 2 * part + 1, &err));
+    /* One request at once, so that the first part is surely there when the third is taken. */
+    OK(pail_writer_open(bucket, "k", PAIL_OPTS(put, .part_size = part, .concurrency = 1), &w,
+                        &err));
+    OK(pail_writer_write(w, data, 3 * part + 1, &err));
     CHECK_INT(count_uploads(key, id), 1);
     CHECK_STR(key, "k");
     pail_cancel *cancel = pail_cancel_new();

@@ -15,6 +15,9 @@
 #ifdef PL_WITH_AZURE
 #include "provider/azure.h"
 #endif
+#ifdef PL_WITH_GCS
+#include "provider/gcs.h"
+#endif
 #ifdef PL_WITH_S3
 #include "provider/s3.h"
 #endif
@@ -296,6 +299,9 @@ static const struct {
      pl_s3_dialect_new,
      {{"aws_access_key_id", "AKIDEXAMPLE"},
       {"aws_secret_access_key", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}}},
+#endif
+#ifdef PL_WITH_GCS
+    {"/golden/gcs/", pl_gcs_dialect_new, {{NULL}}},
 #endif
 #ifdef PL_WITH_SWIFT
     {"/golden/swift/", pl_swift_dialect_new, {{NULL}}},

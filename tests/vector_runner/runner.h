@@ -72,5 +72,9 @@ void run_assume_role(struct run *run, const json_t *one);
 void run_ecs(struct run *run, const json_t *one);
 void run_aws_chain(struct run *run, const char *folder);
 void run_file_location(struct run *run, const json_t *one);
+void run_gcs_v4_signed_url(struct run *run, const json_t *one);
+void run_gcs_goog4_hmac(struct run *run, const json_t *one);
+void run_gcs_conformance(struct run *run, const json_t *one);
+void run_gcp_jwt(struct run *run, const json_t *one);
 
 #endif

@@ -1,0 +1,159 @@
+/* The Google Cloud Storage dialect, JSON API. Source: Cloud Storage JSON API v1, the method of each
+ * name. Inside this room only.
+ *
+ * The ETag that Pail shows is the object's generation: it names one content of one name for ever,
+ * and if_match becomes ifGenerationMatch. */
+#ifndef PL_PROVIDER_GCS_H
+#define PL_PROVIDER_GCS_H
+
+#include "codec/digest.h"
+#include "codec/json.h"
+#include "provider/dialect.h"
+
+/* Parts of an upload are objects of this prefix until it ends: PREFIX ID "/" NUMBER, and "/c" STEP
+ * for what is composed on the way. Listings leave them out. */
+#define PL_GCS_PARTS ".pail-uploads/"
+enum {
+    PL_GCS_ID_HEX = 32,      /* of an upload, without a NUL */
+    PL_GCS_COMPOSE_MAX = 32, /* SPEC Objects: compose: sources of one request */
+    PL_GCS_BATCH_MAX = 100,  /* SPEC "Batch requests": calls of one request */
+    PL_GCS_PARTS_MAX = 10000,
+    PL_GCS_BEGUN = 64,
+    PL_GCS_TARGET_MAX = 16 * 1024
+};
+
+struct pl_gcs_auth; /* cred/gcs.h */
+
+struct pl_gcs {
+    struct pl_dialect dialect; /* first */
+    /* set once */
+    const struct pl_settings *settings;
+    struct pl_log *log;
+    struct pl_gcs_auth *auth;
+    bool custom, verify, tls;
+    uint16_t port;
+    /* under dialect.lock: uploads begun here that may have no part yet, the oldest forgotten first
+     */
+    char begun[PL_GCS_BEGUN][PL_GCS_ID_HEX];
+    size_t begun_next;
+    char *host, *base_path; /* lower case; "" or "/path" without a final '/' */
+};
+
+/* Where a multi-exchange op is. */
+enum pl_gcs_phase {
+    PL_GCS_FIRST = 0,
+    PL_GCS_REWRITE, /* copy: with memo->token */
+    PL_GCS_COMPOSE, /* mp_finish: parts from memo->at on, onto step memo->step */
+    PL_GCS_SWEEP    /* mp_finish, mp_abort: the parts go, PL_GCS_BATCH_MAX at once */
+};
+
+/* What one op keeps over its attempts and exchanges; in op->arena. */
+struct pl_gcs_memo {
+    enum pl_gcs_phase phase;
+    bool has_sum;
+    struct pl_sum_value crc32c; /* of the source, or of all parts */
+    char boundary[40];
+    char generation[24];              /* get: of the version that was begun */
+    char expected[PL_SUM_BASE64_MAX]; /* get: what the head said of the whole */
+    const char *token;                /* rewrite, sweep: to go on with; NULL: from the start */
+    size_t at, step, took;            /* finish: parts done, composes done, parts of this compose */
+    bool gone;                        /* finish: parts are missing, so the others go as well */
+    const char **names;               /* sweep: of the page that is being deleted */
+    size_t name_count;
+    bool found; /* abort: there was something */
+    unsigned sweeps;
+    bool looked_again; /* abort */
+};
+
+struct pl_gcs_build {
+    struct pl_gcs *gcs;
+    struct pl_op *op;
+    struct pl_attempt *a;
+    struct pl_gcs_memo *memo;
+    struct pl_http_request *r;
+    struct pl_buf path, query; /* path: behind the host and base path */
+    struct pail_error **err;
+};
+
+/* gcs_build.c */
+PAIL_MUST pail_code pl_gcs_build(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                                 struct pl_http_request *out, struct pail_error **err);
+/* "/storage/v1/b/BUCKET/o/KEY" behind `service` ("" or "/upload"); key NULL: of the objects. */
+void pl_gcs_object_path(struct pl_buf *out, const char *service, const char *bucket,
+                        const char *key);
+void pl_gcs_query(struct pl_gcs_build *b, const char *name, const char *value);
+/* ifGenerationMatch and its kin for the op's conditions; prefix "if" or "ifSource". A write takes
+ * no conditions on dates. */
+PAIL_MUST pail_code pl_gcs_add_conditions(struct pl_gcs_build *b, const pail_conditions *cond,
+                                          const char *prefix, bool is_write);
+/* SPEC "Customer-supplied encryption keys"; of_source: of a rewrite's source. */
+PAIL_MUST pail_code pl_gcs_add_encryption(struct pl_gcs_build *b, const pail_encryption *e,
+                                          bool of_source);
+void pl_gcs_set_json(struct pl_gcs_build *b, struct pl_buf *json);
+
+/* gcs_resource.c: an object's resource, both ways. */
+/* Adds the members of attr and encryption to a resource that is begun with '{'. */
+PAIL_MUST pail_code pl_gcs_write_attributes(struct pl_buf *out, const pail_attributes *attr,
+                                            const pail_encryption *e, struct pail_error **err);
+/* Adds `"name":"value"` with a comma in front unless it is the object's first member. */
+PAIL_MUST bool pl_gcs_member(struct pl_buf *out, const char *name, const char *value);
+/* The multipart/related body of an insert around the op's source. */
+PAIL_MUST pail_code pl_gcs_add_insert(struct pl_gcs_build *b, struct pl_buf *resource);
+/* Fills info from a resource; false: it is none. */
+PAIL_MUST bool pl_gcs_read_resource(struct pl_arena *arena, const json_t *o, pail_info *info);
+/* Of a media download's headers. */
+void pl_gcs_read_headers(struct pl_op *op, const struct pl_http_response *r);
+/* "crc32c=" or "md5=" of x-goog-hash; empty: it is not there. */
+struct pl_str pl_gcs_hash(const struct pl_http_response *r, const char *name);
+
+/* gcs_parse.c, gcs_list.c, gcs_errors.c */
+void pl_gcs_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                 const struct pl_http_response *r);
+void pl_gcs_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                  const struct pl_http_response *r, struct pl_verdict *out,
+                  struct pail_error **err);
+void pl_gcs_fail(struct pl_verdict *out, enum pl_next next, pail_code code, struct pail_error **err,
+                 const char *why);
+/* The root object of an answer, NULL: it is none and *out says so. json_decref. */
+json_t *pl_gcs_answer(const struct pl_http_response *r, struct pl_verdict *out,
+                      struct pail_error **err);
+PAIL_MUST pail_code pl_gcs_build_list(struct pl_gcs_build *b);
+void pl_gcs_parse_list(struct pl_op *op, const struct pl_http_response *r, struct pl_verdict *out,
+                       struct pail_error **err);
+void pl_gcs_parse_error(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
+                        const struct pl_http_response *r, struct pl_verdict *out,
+                        struct pail_error **err);
+/* What a status and the "reason" of an error mean for an op. */
+pail_code pl_gcs_code(int status, struct pl_str reason, const struct pl_op *op, enum pl_next *next);
+
+/* gcs_batch.c: deletes of many. */
+struct pl_gcs_batch_result {
+    int status; /* 0: the answer has none for it */
+    struct pl_str body;
+};
+PAIL_MUST pail_code pl_gcs_add_batch(struct pl_gcs_build *b, const struct pl_name *names,
+                                     size_t count);
+/* Fills results[count]; false: the answer is no multipart/mixed. Views of r. */
+PAIL_MUST bool pl_gcs_read_batch(const struct pl_http_response *r,
+                                 struct pl_gcs_batch_result *results, size_t count);
+void pl_gcs_parse_delete_many(struct pl_gcs *gcs, struct pl_op *op,
+                              const struct pl_http_response *r, struct pl_verdict *out,
+                              struct pail_error **err);
+
+/* gcs_compose.c: uploads in parts. */
+PAIL_MUST pail_code pl_gcs_build_upload(struct pl_gcs_build *b);
+void pl_gcs_parse_upload(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
+                         const struct pl_http_response *r, struct pl_verdict *out,
+                         struct pail_error **err);
+/* CRC32C of the parts together; false: one of them has none. */
+bool pl_gcs_whole_sum(const struct pl_op *op, struct pl_sum_value *out);
+
+/* gcs_sign.c: signed URLs, of the XML API's path style. */
+PAIL_MUST pail_code pl_gcs_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
+                                   struct pail_error **err);
+
+/* The dialect alone, as golden tests use it; its lock is made by http_provider. */
+PAIL_MUST pail_code pl_gcs_dialect_new(const struct pl_provider_env *env, struct pl_dialect **out,
+                                       struct pail_error **err);
+
+#endif

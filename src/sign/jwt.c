@@ -1,0 +1,93 @@
+#include "sign/jwt.h"
+
+#include <limits.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "codec/base64.h"
+
+enum { SIGNATURE_MAX = 2048 /* bytes: an RSA key of 16,384 bits */ };
+
+/* A key with a passphrase is refused: nobody is there to be asked. */
+static int no_passphrase(char *room, int size, int for_writing, void *ctx)
+{
+    (void)room, (void)size, (void)for_writing, (void)ctx;
+    return -1;
+}
+
+pail_code pl_rsa_parse(struct pl_str pem, const char *name, struct evp_pkey_st **out,
+                       struct pail_error **err)
+{
+    BIO *bio = pem.len <= INT_MAX ? BIO_new_mem_buf(pem.ptr, (int)pem.len) : NULL;
+    *out = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    BIO_free(bio);
+    ERR_clear_error();
+    if (!*out || EVP_PKEY_get_base_id(*out) != EVP_PKEY_RSA ||
+        EVP_PKEY_get_size(*out) > SIGNATURE_MAX) {
+        EVP_PKEY_free(*out);
+        *out = NULL;
+        return pl_fail(err, PAIL_E_BAD_CONFIG, "%s is no RSA private key in PEM", name);
+    }
+    return PAIL_OK;
+}
+
+void pl_rsa_free(struct evp_pkey_st *key)
+{
+    EVP_PKEY_free(key);
+}
+
+pail_code pl_rsa_sign(struct evp_pkey_st *key, struct pl_str text, struct pl_buf *out,
+                      struct pail_error **err)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    size_t n = SIGNATURE_MAX;
+    char *room = pl_buf_reserve(out, n);
+    bool fine = ctx && room && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+                EVP_DigestSign(ctx, (unsigned char *)room, &n, (const unsigned char *)text.ptr,
+                               text.len) == 1;
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    if (!fine) {
+        return pl_fail(err, PAIL_E_NO_MEMORY, "OpenSSL cannot sign with this RSA key");
+    }
+    out->len += n;
+    return PAIL_OK;
+}
+
+void pl_base64url(struct pl_buf *out, struct pl_str bytes)
+{
+    size_t start = out->len;
+    pl_base64_encode(out, bytes.ptr, bytes.len);
+    if (pl_buf_rc(out)) {
+        return;
+    }
+    while (out->len > start && out->ptr[out->len - 1] == '=') {
+        out->ptr[--out->len] = '\0';
+    }
+    for (size_t i = start; i < out->len; i++) {
+        char c = out->ptr[i];
+        out->ptr[i] = c == '+' ? '-' : c == '/' ? '_' : c;
+    }
+}
+
+pail_code pl_jwt_rs256(struct evp_pkey_st *key, struct pl_str header, struct pl_str claims,
+                       struct pl_buf *out, struct pail_error **err)
+{
+    struct pl_buf signature = PL_BUF_MAX(2 * SIGNATURE_MAX);
+    size_t start = out->len;
+    pl_base64url(out, header);
+    pl_buf_putc(out, '.');
+    pl_base64url(out, claims);
+    pail_code rc = pl_buf_rc(out);
+    rc = rc ? pl_fail(err, rc, "no room for a token")
+            : pl_rsa_sign(key, pl_str_n(out->ptr + start, out->len - start), &signature, err);
+    if (!rc) {
+        pl_buf_putc(out, '.');
+        pl_base64url(out, pl_buf_view(&signature));
+        rc = pl_buf_rc(out) ? pl_fail(err, pl_buf_rc(out), "no room for a token") : PAIL_OK;
+    }
+    pl_buf_dispose(&signature);
+    return rc;
+}

@@ -1,0 +1,130 @@
+"""Every way to log in to Google, and signed URLs, by the command against the strict server, which verifies them."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'contract'))
+import gcs_strict  # noqa: E402
+
+PAIL = os.environ.get('PAIL_BIN', str(ROOT.parent / 'build' / 'pail'))
+
+
+class Auth(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temp = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temp.name)
+        cls.server, cls.here, cls.account = gcs_strict.start(cls.folder)
+        cls.run_pail('mb', 'gs://bucket-one')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stdin.close()
+        cls.server.wait()
+        cls.server.stdout.close()
+        cls.temp.cleanup()
+
+    @classmethod
+    def pail(cls, *args, data=b'', settings=(), account=True):
+        env = {k: v for k, v in os.environ.items() if k in ('PATH', 'ASAN_OPTIONS', 'UBSAN_OPTIONS')}
+        env.update(HOME=cls.temp.name, STORAGE_EMULATOR_HOST=cls.here, GOOGLE_CLOUD_PROJECT='pail-test')
+        if account:
+            env['GOOGLE_APPLICATION_CREDENTIALS'] = str(account if account is not True else cls.account)
+        sets = [word for s in settings for word in ('--set', s)]
+        return subprocess.run([PAIL, args[0], *sets, *args[1:]], input=data, capture_output=True, env=env, timeout=60)
+
+    @classmethod
+    def run_pail(cls, *args, **how):
+        run = cls.pail(*args, **how)
+        if run.returncode:
+            raise AssertionError('%s: %s' % (args, run.stderr.decode()))
+        return run.stdout
+
+    def requests(self):
+        return json.load(urllib.request.urlopen(self.here + '/-/requests'))
+
+    def file(self, name, content):
+        path = self.folder / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    def counted(self, what, before):
+        return sum(what in line for line in self.requests()[before:])
+
+    def test_self_signed_token_needs_no_exchange(self):
+        before = len(self.requests())
+        self.run_pail('cp', '-', 'gs://bucket-one/a', data=b'alpha')
+        self.assertEqual(self.run_pail('cat', 'gs://bucket-one/a'), b'alpha')
+        self.assertEqual(self.counted('/token', before), 0)
+
+    def test_token_in_exchange_is_fetched_once(self):
+        for i in range(3):
+            self.run_pail('cp', '-', 'gs://bucket-one/many/%d' % i, data=b'x')
+        before = len(self.requests())
+        out = self.run_pail('cat', 'gs://bucket-one/many/0', 'gs://bucket-one/many/1', 'gs://bucket-one/many/2',
+                            settings=['google_token_exchange=true'])
+        self.assertEqual(out, b'xxx')
+        self.assertEqual(self.counted('POST /token', before), 1)
+
+    def test_user_login(self):
+        user = self.file('user.json', {'type': 'authorized_user', 'client_id': 'client', 'client_secret': 'secret',
+                                       'refresh_token': 'refresh', 'token_uri': self.here + '/token'})
+        self.run_pail('cp', '-', 'gs://bucket-one/u', data=b'user', account=user)
+        self.assertEqual(self.run_pail('cat', 'gs://bucket-one/u', account=user), b'user')
+
+    def test_revoked_login_says_so_and_leaks_nothing(self):
+        user = self.file('old.json', {'type': 'authorized_user', 'client_id': 'client', 'client_secret': 'HIDDEN1',
+                                      'refresh_token': 'HIDDEN2', 'token_uri': self.here + '/token'})
+        run = self.pail('ls', 'gs://bucket-one/', account=user)
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn(b'invalid_grant', run.stderr)
+        self.assertNotIn(b'HIDDEN', run.stderr)
+
+    def test_metadata_server(self):
+        host = self.here.split('//')[1]
+        self.run_pail('cp', '-', 'gs://bucket-one/m', data=b'meta', account=None, settings=['gcs_metadata_host=' + host])
+        self.assertEqual(self.run_pail('cat', 'gs://bucket-one/m'), b'meta')
+
+    def test_no_metadata_server_tells_what_was_tried_soon(self):
+        start = time.monotonic()
+        run = self.pail('ls', 'gs://bucket-one/', account=None, settings=['gcs_metadata_host=127.0.0.1:1'])
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn(b'google_application_credentials', run.stderr)
+        self.assertIn(b'metadata server', run.stderr)
+
+    def test_wrong_token_and_no_token_are_refused(self):
+        run = self.pail('ls', 'gs://bucket-one/', account=None, settings=['google_token=wrong'])
+        self.assertIn(b'Invalid Credentials', run.stderr)
+        self.assertIn(b'bearer token', run.stderr)
+        self.assertNotEqual(self.pail('ls', 'gs://bucket-one/', account=None).returncode, 0)
+
+    def test_malformed_files_name_the_file(self):
+        for name, content in (('no.json', '{"type":'), ('kind.json', {'type': 'external_account'}),
+                              ('key.json', {'type': 'service_account', 'client_email': 'a', 'private_key': 'SECRET?'})):
+            run = self.pail('ls', 'gs://bucket-one/', account=self.file(name, content))
+            self.assertNotEqual(run.returncode, 0)
+            self.assertIn(name.encode(), run.stderr)
+            self.assertNotIn(b'SECRET?', run.stderr)
+
+    def test_signed_urls_read_and_write(self):
+        key = 'gs://bucket-one/signed/a b+%é'
+        self.run_pail('cp', '-', key, data=b'signed')
+        url = self.run_pail('presign', key).decode().strip()
+        self.assertEqual(urllib.request.urlopen(url).read(), b'signed')
+        for bad in (url.replace('a%20b', 'a%20c'), url[:-1] + ('0' if url[-1] != '0' else '1')):
+            with self.assertRaises(urllib.error.HTTPError) as failed:
+                urllib.request.urlopen(bad)
+            self.assertEqual(failed.exception.code, 403)
+            failed.exception.close()
+        url = self.run_pail('presign', '--method', 'PUT', key).decode().strip()
+        urllib.request.urlopen(urllib.request.Request(url, data=b'put', method='PUT', headers={'Content-Type': ''})).close()
+        self.assertEqual(self.run_pail('cat', key), b'put')
