@@ -140,13 +140,15 @@ static void metadata_headers(struct pl_gw_call *c, const pail_info *i)
     }
 }
 
-/* "crc64nvme:BASE64" as the header of that name. */
+/* "crc64nvme:BASE64" as the header of that name. Not with a range: it is the whole object's, and
+ * clients hold it against the bytes that they got. */
 static void checksum_header(struct pl_gw_call *c, const char *checksum)
 {
     struct pl_str value = pl_str_c(checksum), name = pl_str_split(&value, ':');
     struct pl_buf header = PL_BUF_MAX(64);
     const char *mode = pl_gw_header(c, "x-amz-checksum-mode");
-    if (!checksum || !value.ptr || !mode || !pl_str_ieq(pl_str_c(mode), PL_STR("ENABLED"))) {
+    if (!checksum || !value.ptr || !mode || !pl_str_ieq(pl_str_c(mode), PL_STR("ENABLED")) ||
+        pl_gw_header(c, "range")) {
         return;
     }
     pl_buf_printf(&header, "x-amz-checksum-%.*s", (int)name.len, name.ptr);
