@@ -82,21 +82,60 @@ static char *setting(const struct doctor *doctor, const char *name)
     return text;
 }
 
-static void check_credentials(struct doctor *doctor)
+/* By scheme: the flag that wants none, what may hold them in the order they count, what to try. */
+static const struct {
+    const char *scheme, *none;
+    const char *names[8];
+    const char *hint;
+} credentials[] = {
+    {"s3",
+     "aws_skip_signature",
+     {"aws_access_key_id"},
+     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, use --profile, or --no-sign-request for a "
+     "public bucket"},
+    {"az",
+     "azure_skip_signature",
+     {"azure_storage_connection_string", "azure_storage_sas_token", "azure_storage_account_key",
+      "azure_storage_token"},
+     "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME with a key, a SAS or a "
+     "token"},
+    {"gs",
+     "google_skip_signature",
+     {"google_token", "google_service_account_key", "google_service_account",
+      "google_application_credentials"},
+     "set GOOGLE_APPLICATION_CREDENTIALS to a credentials file"},
+    {"swift",
+     NULL,
+     {"os_application_credential_id", "os_username", "os_user_id", "os_auth_token_file",
+      "os_auth_token", "os_cloud", "st_user"},
+     "set OS_AUTH_URL with OS_USERNAME and OS_PASSWORD, or OS_STORAGE_URL with OS_AUTH_TOKEN"},
+};
+
+/* What is written; where nothing is, the service's own ways (roles, metadata servers) are asked. */
+static void check_credentials(struct doctor *doctor, const char *scheme)
 {
-    char *anonymous = setting(doctor, "aws_skip_signature");
-    char *id = setting(doctor, "aws_access_key_id");
-    if (anonymous != NULL && strncmp(anonymous, "true", 4) == 0) {
-        line(doctor, OK, "credentials", "none wanted: requests are not signed", NULL);
-    } else if (id != NULL) {
-        line(doctor, OK, "credentials", id, NULL);
-    } else {
-        line(doctor, WARN, "credentials", "none in settings, environment or files",
-             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, use --profile, or "
-             "--no-sign-request for a public bucket");
+    for (size_t i = 0; i < CLI_COUNT(credentials); i++) {
+        if (strcmp(credentials[i].scheme, scheme) != 0) {
+            continue;
+        }
+        char *none = credentials[i].none ? setting(doctor, credentials[i].none) : NULL,
+             *found = NULL;
+        const char *name = NULL;
+        for (int j = 0; found == NULL && j < 8 && credentials[i].names[j] != NULL; j++) {
+            name = credentials[i].names[j];
+            found = setting(doctor, name);
+        }
+        char *text = mem_printf("%s = %s", name, found != NULL ? found : "");
+        bool unwanted = none != NULL && strncmp(none, "true", 4) == 0;
+        line(doctor, unwanted || found != NULL ? OK : WARN, "credentials",
+             unwanted        ? "none wanted: requests are not signed"
+             : found != NULL ? text
+                             : "none in settings, environment or files",
+             unwanted || found != NULL ? NULL : credentials[i].hint);
+        mem_free(text);
+        mem_free(found);
+        mem_free(none);
     }
-    mem_free(anonymous);
-    mem_free(id);
 }
 
 static void check_place(struct doctor *doctor)
@@ -136,7 +175,7 @@ static bool is_this_machine(const char *http_url)
 
 static void check_tls(struct doctor *doctor, pail_code code)
 {
-    const char *endpoint = pail_client_setting(doctor->target.client, "aws_endpoint_url");
+    const char *endpoint = doctor->endpoint;
     if (code == PAIL_E_TLS) {
         line(doctor, FAIL, "tls", "the certificate was not accepted",
              "use --ca-bundle FILE for a server with its own authority");
@@ -210,10 +249,10 @@ static void check_request(struct doctor *doctor, pail_code code, const pail_erro
 static void examine(struct doctor *doctor)
 {
     const char *scheme = pail_client_scheme(doctor->target.client);
-    bool remote = strcmp(scheme, "s3") == 0;
+    bool s3 = strcmp(scheme, "s3") == 0;
     line(doctor, OK, "scheme", scheme, NULL);
-    if (remote) {
-        check_credentials(doctor);
+    check_credentials(doctor, scheme);
+    if (s3) {
         check_place(doctor);
     } else {
         char *home = setting(doctor, "local_home");
@@ -224,11 +263,13 @@ static void examine(struct doctor *doctor)
     }
     pail_error *err = NULL;
     pail_code code = ask(doctor, &err);
-    if (remote) {
+    if (s3) {
         check_addressing(doctor);
-        check_tls(doctor, code);
-        check_clock(doctor);
+    } else if (doctor->endpoint != NULL) {
+        line(doctor, OK, "endpoint", doctor->endpoint, NULL);
     }
+    check_tls(doctor, code);
+    check_clock(doctor);
     check_request(doctor, code, err);
     pail_error_free(err);
 }

@@ -1,4 +1,5 @@
-/* pail.h - one API over S3 and an embedded local object store, in C.
+/* pail.h - one API over S3, Google Cloud Storage, Azure Blob Storage, OpenStack Swift and an
+ * embedded local object store, in C.
  *
  * OWNERSHIP  `const char *` and `const struct *` going in: borrowed for the call (pail_submit:
  * until its completion). `T **` coming out: yours; free with the matching _free or _close. Every

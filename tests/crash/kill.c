@@ -40,15 +40,19 @@ static pail_code put_parts(struct store *s, const char *name, char *data, size_t
     for (uint32_t i = 0; rc == PAIL_OK && i < 2; i++) {
         size_t from = i ? n / 2 : 0, length = i ? n - n / 2 : n / 2;
         struct pl_body body = mem_body(data + from, length);
-        struct pl_op op = {
-            .kind = PL_OP_MP_PART, .bucket = "bucket", .key = name, .in.put = {&body, id, i + 1}};
+        struct pl_op op = {.kind = PL_OP_MP_PART,
+                           .bucket = "bucket",
+                           .key = name,
+                           .in.put = {.source = &body, .upload_id = id, .number = i + 1}};
         rc = run(s, &op);
         snprintf(etags[i], sizeof etags[i], "%s", rc ? "" : op.out.etag);
         parts[i] = (struct pl_part){.number = i + 1, .etag = etags[i], .size = length};
         pl_op_dispose(&op);
     }
-    struct pl_op finish = {
-        .kind = PL_OP_MP_FINISH, .bucket = "bucket", .key = name, .in.mp = {id, parts, 2, n}};
+    struct pl_op finish = {.kind = PL_OP_MP_FINISH,
+                           .bucket = "bucket",
+                           .key = name,
+                           .in.mp = {.upload_id = id, .parts = parts, .count = 2, .size = n}};
     return rc ? rc : run_and_dispose(s, &finish);
 }
 

@@ -133,16 +133,17 @@ static void upload_two_parts(struct store *s, const char *key, char *data)
         struct pl_op p = {.kind = PL_OP_MP_PART,
                           .bucket = "bucket",
                           .key = key,
-                          .in.put = {&body, upload_id, i + 1}};
+                          .in.put = {.source = &body, .upload_id = upload_id, .number = i + 1}};
         REQUIRE(run(s, &p) == PAIL_OK);
         snprintf(etags[i], 64, "%s", p.out.etag);
         parts[i] = (struct pl_part){.number = i + 1, .etag = etags[i], .size = BIG};
         pl_op_dispose(&p);
     }
-    struct pl_op f = {.kind = PL_OP_MP_FINISH,
-                      .bucket = "bucket",
-                      .key = key,
-                      .in.mp = {upload_id, parts, 2, 2 * (uint64_t)BIG}};
+    struct pl_op f = {
+        .kind = PL_OP_MP_FINISH,
+        .bucket = "bucket",
+        .key = key,
+        .in.mp = {.upload_id = upload_id, .parts = parts, .count = 2, .size = 2 * (uint64_t)BIG}};
     CHECK_INT(run_and_dispose(s, &f), PAIL_OK);
 }
 
