@@ -39,7 +39,7 @@ static void test_azure__account_names_the_host(void)
                                            {"azure_storage_token", "t"}};
     static const char *const host[][2] = {{"azure_endpoint", "https://Acct.blob.core.windows.net/"},
                                           {"azure_skip_signature", "1"}};
-    expect_place(of_account, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_NONE);
+    expect_place(of_account, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_LOGIN);
     expect_place(china, 3, "acct.blob.core.chinacloudapi.cn", "", "acct", PL_AZURE_BEARER);
     expect_place(host, 2, "acct.blob.core.windows.net", "", "Acct", PL_AZURE_ANONYMOUS);
 }
@@ -66,7 +66,29 @@ static void test_azure__connection_string_fills_what_is_not_given(void)
                                           {"connection_string", "AccountName=acct"}};
     expect_place(key, 1, "acct.blob.x.net", "", "acct", PL_AZURE_KEY);
     expect_place(sas, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_SAS);
-    expect_place(both, 2, "mine.blob.core.windows.net", "", "mine", PL_AZURE_NONE);
+    expect_place(both, 2, "mine.blob.core.windows.net", "", "mine", PL_AZURE_LOGIN);
+}
+
+/* A key that is given stands before a login; the machine is not asked where nobody said so. */
+static void test_azure__login_is_what_is_left(void)
+{
+    static const char *const names[] = {"azure_storage_account_name", "azure_client_id"};
+    for (int with_id = 0; with_id < 2; with_id++) {
+        struct pl_settings s = {0};
+        struct pl_provider_env env = {.settings = &s, .ignore_environment = true};
+        struct pl_dialect *d = NULL;
+        for (int i = 0; i <= with_id; i++) {
+            CHECK_INT(pl_settings_set(&s, names[i], "acct", "test", NULL), PAIL_OK);
+        }
+        CHECK_INT(pl_azure_dialect_new(&env, &d, NULL), PAIL_OK);
+        CHECK_INT(((struct pl_azure *)d)->auth, with_id ? PL_AZURE_LOGIN : PL_AZURE_NONE);
+        d->ops->free(d);
+        pl_settings_dispose(&s);
+    }
+    static const char *const key[][2] = {{"azure_storage_account_name", "acct"},
+                                         {"azure_storage_account_key", "AAAA"},
+                                         {"azure_client_id", "app"}};
+    expect_place(key, 3, "acct.blob.core.windows.net", "", "acct", PL_AZURE_KEY);
 }
 
 static void expect_refused(const char *name, const char *value)
@@ -111,6 +133,7 @@ int main(void)
     RUN(test_azure__account_names_the_host);
     RUN(test_azure__emulator_has_the_account_in_the_path);
     RUN(test_azure__connection_string_fills_what_is_not_given);
+    RUN(test_azure__login_is_what_is_left);
     RUN(test_azure__what_makes_no_sense_is_refused);
     RUN(test_azure__metadata_names_go_and_come_back);
     return test_end();
