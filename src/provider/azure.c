@@ -27,7 +27,10 @@ static void azure_caps(struct pl_dialect *d, struct pl_caps *out)
     can[PAIL_CAN_TAGS] = can[PAIL_CAN_STORAGE_CLASS] = PAIL_NATIVE;
     can[PAIL_CAN_ENCRYPT] = can[PAIL_CAN_VERSIONS] = PAIL_NATIVE;
     can[PAIL_CAN_PRESIGN_GET] = can[PAIL_CAN_PRESIGN_PUT] =
-        of(d)->auth == PL_AZURE_KEY ? PAIL_NATIVE : PAIL_NO;
+        of(d)->auth == PL_AZURE_KEY || of(d)->auth == PL_AZURE_BEARER ||
+                of(d)->auth == PL_AZURE_LOGIN
+            ? PAIL_NATIVE
+            : PAIL_NO;
     out->limit[PAIL_LIMIT_PART_MIN] = 1;
     out->limit[PAIL_LIMIT_PART_MAX] = 4000 * MIB;
     out->limit[PAIL_LIMIT_PARTS] = BLOCKS;
@@ -59,7 +62,8 @@ static void azure_explain(struct pl_dialect *d, struct pl_buf *out)
 {
     static const char *const names[] = {"none", "anonymous", "account key", "SAS", "bearer token"};
     const struct pl_azure *az = of(d);
-    pl_buf_printf(out, "azure credentials = %s\n", names[az->auth]);
+    pl_buf_printf(out, "azure credentials = %s\n",
+                  az->login ? pl_azure_login_name(az->login) : names[az->auth]);
     pl_buf_printf(out, "azure service = %s://%s:%u%s\n", az->tls ? "https" : "http", az->host,
                   (unsigned)az->port, az->base_path);
 }
@@ -90,6 +94,8 @@ static void azure_free(struct pl_dialect *d)
 {
     struct pl_azure *az = of(d);
     pl_azure_key_dispose(&az->key);
+    pl_azure_delegation_dispose(&az->delegation);
+    pl_azure_login_free(az->login);
     pl_free_secret(az->sas);
     pl_free_secret(az->token);
     pl_free(az->host);
@@ -106,6 +112,9 @@ static const struct pl_dialect_ops ops = {.scheme = "az",
                                           .parse = pl_azure_parse,
                                           .presign = pl_azure_presign,
                                           .is_own_write = azure_is_own_write,
+                                          .need = pl_azure_need,
+                                          .errand = pl_azure_errand,
+                                          .refresh = pl_azure_refresh,
                                           .explain = azure_explain,
                                           .check_bucket = azure_check_bucket,
                                           .free = azure_free};
@@ -120,7 +129,7 @@ pail_code pl_azure_dialect_new(const struct pl_provider_env *env, struct pl_dial
     az->dialect.ops = &ops;
     az->settings = env->settings;
     az->verify = pl_settings_bool(env->settings, "verify", true);
-    pail_code rc = pl_azure_configure(az, env->settings, err);
+    pail_code rc = pl_azure_configure(az, env->settings, env->ignore_environment, err);
     if (rc) {
         azure_free(&az->dialect);
         return rc;

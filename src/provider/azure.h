@@ -3,6 +3,7 @@
 #define PL_PROVIDER_AZURE_H
 
 #include "codec/digest.h"
+#include "cred/azure_login.h"
 #include "provider/dialect.h"
 #include "sign/azure_sas.h"
 
@@ -14,7 +15,17 @@ enum pl_azure_auth {
     PL_AZURE_ANONYMOUS,
     PL_AZURE_KEY,
     PL_AZURE_SAS,
-    PL_AZURE_BEARER
+    PL_AZURE_BEARER, /* a token that was given */
+    PL_AZURE_LOGIN   /* tokens that a login gives */
+};
+
+/* Signs URLs where the account's key is not there. */
+struct pl_azure_delegation_key {
+    bool key_ready;
+    struct pl_azure_key key;
+    struct pl_azure_delegation is; /* in the arena */
+    struct pl_arena arena;
+    int64_t expires_ms;
 };
 
 struct pl_azure {
@@ -28,8 +39,10 @@ struct pl_azure {
     char *account;
     char *sas;   /* secret; without the '?' */
     char *token; /* secret */
+    struct pl_azure_login *login;
     /* under dialect.lock */
     struct pl_azure_key key;
+    struct pl_azure_delegation_key delegation;
     bool no_crc; /* an emulator refused x-ms-content-crc64: Content-MD5 instead */
 };
 
@@ -42,9 +55,10 @@ struct pl_azure_memo {
     int polls;                            /* copy: how often its state was asked for */
 };
 
-/* azure_config.c: fills account, endpoint and credentials. */
+/* azure_config.c: fills account, endpoint and credentials. ignore_environment: the machine's own
+ * identity is then only tried where it is asked for. */
 PAIL_MUST pail_code pl_azure_configure(struct pl_azure *az, struct pl_settings *settings,
-                                       struct pail_error **err);
+                                       bool ignore_environment, struct pail_error **err);
 
 /* azure_build.c */
 struct pl_azure_build {
@@ -97,6 +111,19 @@ PAIL_MUST pail_code pl_azure_authorize(struct pl_azure *az, const struct pl_atte
                                        struct pl_http_request *r, struct pail_error **err);
 PAIL_MUST pail_code pl_azure_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
                                      struct pail_error **err);
+
+/* "2026-01-02T03:04:05Z", as signatures want it. */
+const char *pl_azure_iso(int64_t ms, char *out);
+/* How long the URL that op asks for shall serve. */
+int64_t pl_azure_url_ms(const struct pl_op *op);
+
+/* azure_delegation.c */
+void pl_azure_need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms,
+                   struct pl_need *out);
+struct pl_errand *pl_azure_errand(struct pl_dialect *d, const struct pl_op *op, uint64_t what,
+                                  struct pail_error **err);
+PAIL_MUST pail_code pl_azure_refresh(struct pl_dialect *d, struct pail_error **err);
+void pl_azure_delegation_dispose(struct pl_azure_delegation_key *k);
 
 /* azure_parse.c, azure_errors.c, azure_list.c */
 void pl_azure_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,

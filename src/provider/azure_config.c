@@ -169,7 +169,7 @@ static pail_code set_place(struct pl_azure *az, const struct pl_settings *s, boo
     return rc;
 }
 
-static pail_code set_credentials(struct pl_azure *az, const struct pl_settings *s,
+static pail_code set_credentials(struct pl_azure *az, const struct pl_settings *s, bool by_machine,
                                  struct pail_error **err)
 {
     const char *key = pl_settings_get(s, KEY);
@@ -196,11 +196,14 @@ static pail_code set_credentials(struct pl_azure *az, const struct pl_settings *
         az->token = pl_strdup(token);
         return az->token ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a token");
     }
-    return PAIL_OK;
+    /* What nobody asked for is not sent in clear. */
+    pail_code rc = pl_azure_login_new(s, az->host, by_machine && az->tls, &az->login, err);
+    az->auth = az->login ? PL_AZURE_LOGIN : PL_AZURE_NONE;
+    return rc;
 }
 
 pail_code pl_azure_configure(struct pl_azure *az, struct pl_settings *settings,
-                             struct pail_error **err)
+                             bool ignore_environment, struct pail_error **err)
 {
     bool http = false;
     pail_code rc = read_connection_string(settings, &http, err);
@@ -208,6 +211,6 @@ pail_code pl_azure_configure(struct pl_azure *az, struct pl_settings *settings,
         rc = use_emulator(settings, "azure_storage_use_emulator");
     }
     rc = rc ? rc : set_place(az, settings, http, err);
-    rc = rc ? rc : set_credentials(az, settings, err);
+    rc = rc ? rc : set_credentials(az, settings, !ignore_environment, err);
     return rc == PAIL_E_NO_MEMORY ? pl_fail(err, rc, "no memory for the settings of Azure") : rc;
 }

@@ -172,7 +172,7 @@ static void hint(const struct pl_azure *az, struct pl_str name, pail_code code,
 {
     bool refused = code == PAIL_E_FORBIDDEN || code == PAIL_E_UNAUTHENTICATED;
     if (pl_str_is(name, "AuthorizationPermissionMismatch")) {
-        pl_error_hint(err, az->auth == PL_AZURE_BEARER
+        pl_error_hint(err, az->auth == PL_AZURE_BEARER || az->login
                                ? "the identity needs a role such as Storage Blob Data Contributor"
                                : "the SAS does not permit this: see its sp=");
     } else if (refused && az->auth == PL_AZURE_KEY) {
@@ -186,6 +186,11 @@ static void hint(const struct pl_azure *az, struct pl_str name, pail_code code,
     } else if (refused && az->auth == PL_AZURE_BEARER) {
         pl_error_hint(err, "check azure_storage_token: is it for https://storage.azure.com, and "
                            "not expired?");
+    } else if (refused && az->login) {
+        pl_error_hint(err,
+                      "the %s was used: has it a role on the account %s, such as Storage Blob "
+                      "Data Contributor?",
+                      pl_azure_login_name(az->login), az->account ? az->account : "");
     } else if (az->auth == PL_AZURE_ANONYMOUS &&
                (refused || code == PAIL_E_NOT_FOUND || code == PAIL_E_BUCKET_NOT_FOUND)) {
         pl_error_hint(err, "the request was not signed (azure_skip_signature); what is not public "
@@ -231,6 +236,9 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
     *out = (struct pl_verdict){.next = verdict.next, .code = verdict.code};
     refine(op, r->status, said.code, out);
     learn_no_crc(az, a, said.code, out);
+    if (az->login && r->status == 401) { /* the token may have been revoked */
+        out->next = PL_NEXT_CREDENTIALS;
+    }
     /* The message's later lines are the request's id and the time. */
     struct pl_str message = said.message, line = pl_str_trim(pl_str_split(&message, '\n'));
     while (line.len && (line.ptr[line.len - 1] == '.' || line.len > 300)) {

@@ -35,17 +35,31 @@ static pail_code sign(struct pl_azure *az, struct pl_http_request *r, struct pai
     return rc;
 }
 
-static void bearer(struct pl_http_request *r, const char *token)
+static void bearer(struct pl_http_request *r, struct pl_str token)
 {
     struct pl_buf text = PL_BUF_MAX(64 * 1024);
     pl_buf_puts(&text, "Bearer ");
-    pl_buf_puts(&text, token);
+    pl_buf_str(&text, token);
     r->failed |= pl_buf_rc(&text) != PAIL_OK;
     pl_http_add(r, "authorization", pl_buf_view(&text));
     if (text.ptr) {
         pl_zero(text.ptr, text.len);
     }
     pl_buf_dispose(&text);
+}
+
+static pail_code by_login(struct pl_azure *az, struct pl_http_request *r, struct pail_error **err)
+{
+    struct pl_buf token = PL_BUF_MAX(64 * 1024);
+    pail_code rc = pl_azure_login_token(az->login, &token, err);
+    if (!rc) {
+        bearer(r, pl_buf_view(&token));
+    }
+    if (token.ptr) {
+        pl_zero(token.ptr, token.len);
+    }
+    pl_buf_dispose(&token);
+    return rc;
 }
 
 pail_code pl_azure_authorize(struct pl_azure *az, const struct pl_attempt *a,
@@ -58,18 +72,24 @@ pail_code pl_azure_authorize(struct pl_azure *az, const struct pl_attempt *a,
     case PL_AZURE_NONE: return no_credentials(err);
     case PL_AZURE_ANONYMOUS:
     case PL_AZURE_SAS: return PAIL_OK;
-    case PL_AZURE_BEARER: bearer(r, az->token); return PAIL_OK;
+    case PL_AZURE_BEARER: bearer(r, pl_str_c(az->token)); return PAIL_OK;
+    case PL_AZURE_LOGIN: return by_login(az, r, err);
     case PL_AZURE_KEY: return sign(az, r, err);
     }
     return PAIL_OK;
 }
 
-/* "2026-01-02T03:04:05Z", as signatures want it. */
-static const char *iso(int64_t ms, char out[PL_DATE_ISO_SIZE])
+const char *pl_azure_iso(int64_t ms, char *out)
 {
     pl_date_iso(ms, out);
     memcpy(out + 19, "Z", 2);
     return out;
+}
+
+int64_t pl_azure_url_ms(const struct pl_op *op)
+{
+    uint32_t s = op->in.presign.expires_s;
+    return (int64_t)(s ? s : DEFAULT_EXPIRES_S) * 1000;
 }
 
 /* Exactly what was asked for: who may write does not read. */
@@ -86,7 +106,7 @@ static const char *permission_of(const char *method)
 }
 
 static pail_code token(struct pl_azure *az, struct pl_op *op, const struct pl_attempt *a,
-                       uint32_t expires_s, struct pl_buf *out, struct pail_error **err)
+                       int64_t *expires_ms, struct pl_buf *out, struct pail_error **err)
 {
     char start[PL_DATE_ISO_SIZE], expiry[PL_DATE_ISO_SIZE];
     struct pl_str version = pl_str_c(op->version);
@@ -94,8 +114,7 @@ static pail_code token(struct pl_azure *az, struct pl_op *op, const struct pl_at
     const char *permission = permission_of(op->in.presign.method ? op->in.presign.method : "GET");
     struct pl_azure_sas sas = {.version = PL_AZURE_VERSION,
                                .permission = permission,
-                               .start = iso(a->now_ms - SKEW_MS, start),
-                               .expiry = iso(a->now_ms + (int64_t)expires_s * 1000, expiry),
+                               .start = pl_azure_iso(a->now_ms - SKEW_MS, start),
                                .protocol = az->tls ? "https" : NULL,
                                .account = az->account,
                                .container = op->bucket,
@@ -107,15 +126,26 @@ static pail_code token(struct pl_azure *az, struct pl_op *op, const struct pl_at
     if (!permission) {
         return pl_fail(err, PAIL_E_UNSUPPORTED, "Azure has no URL for %s", op->in.presign.method);
     }
-    if (az->auth != PL_AZURE_KEY) {
-        pail_code rc = pl_fail(err, PAIL_E_UNSUPPORTED,
-                               "a URL for others is signed with the account's key, which is not "
-                               "there");
-        pl_error_hint(err, "set azure_storage_account_key");
-        return rc;
+    if (!az->account) {
+        return pl_fail(err, PAIL_E_BAD_CONFIG,
+                       "a URL for others names the account: set azure_storage_account_name");
     }
     pthread_mutex_lock(&az->dialect.lock);
-    pail_code rc = pl_azure_sas_blob(&az->key, &sas, out, err);
+    struct pl_azure_delegation_key *by = &az->delegation;
+    if (az->auth != PL_AZURE_KEY && !by->key_ready) {
+        pthread_mutex_unlock(&az->dialect.lock);
+        pail_code rc = pl_fail(err, PAIL_E_UNSUPPORTED,
+                               "a URL for others is signed with the account's key or by a login, "
+                               "neither of which is there");
+        pl_error_hint(err, "set azure_storage_account_key or azure_storage_token");
+        return rc;
+    }
+    if (az->auth != PL_AZURE_KEY) {
+        sas.delegation = &by->is;
+        *expires_ms = *expires_ms < by->expires_ms ? *expires_ms : by->expires_ms;
+    }
+    sas.expiry = pl_azure_iso(*expires_ms, expiry);
+    pail_code rc = pl_azure_sas_blob(sas.delegation ? &by->key : &az->key, &sas, out, err);
     pthread_mutex_unlock(&az->dialect.lock);
     return rc;
 }
@@ -141,10 +171,10 @@ pail_code pl_azure_presign(struct pl_dialect *d, struct pl_op *op, struct pl_att
     struct pl_azure *az = (struct pl_azure *)d;
     struct pl_http_request r = {.origin = {az->tls, az->host, az->port}};
     struct pl_buf url = PL_BUF_MAX(URL_MAX), query = PL_BUF_MAX(URL_MAX);
-    uint32_t expires_s = op->in.presign.expires_s ? op->in.presign.expires_s : DEFAULT_EXPIRES_S;
+    int64_t expires_ms = a->now_ms + pl_azure_url_ms(op);
     const char *host = pl_http_host(&r);
     pl_azure_version(&query, op->version);
-    pail_code rc = token(az, op, a, expires_s, &query, err);
+    pail_code rc = token(az, op, a, &expires_ms, &query, err);
     pl_buf_puts(&url, az->tls ? "https://" : "http://");
     pl_buf_puts(&url, host ? host : "");
     pl_azure_path(az, op->bucket, op->key, &url);
@@ -153,7 +183,7 @@ pail_code pl_azure_presign(struct pl_dialect *d, struct pl_op *op, struct pl_att
     if (!rc) {
         op->out.presigned.url =
             pl_buf_rc(&url) ? NULL : pl_arena_dup(&op->arena, pl_buf_view(&url));
-        op->out.presigned.expires_ms = a->now_ms + (int64_t)expires_s * 1000;
+        op->out.presigned.expires_ms = expires_ms;
         give_headers(op);
         if (!host || !op->out.presigned.url || op->arena.failed) {
             rc = pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a presigned URL");

@@ -310,7 +310,7 @@ static const struct {
 
 static bool open_dialect(struct golden *g, struct pail_error **err)
 {
-    struct pl_provider_env env = {.settings = &g->settings};
+    struct pl_provider_env env = {.settings = &g->settings, .ignore_environment = true};
     for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
         if (!strstr(g->folder, dialects[i].folder)) {
             continue;

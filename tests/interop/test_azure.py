@@ -74,12 +74,16 @@ class Both:
             return answer.read()
 
     def test_presigned_urls_do_what_they_say(self):
+        self.check_presigned(None)
+
+    def check_presigned(self, settings):
+        presign = lambda *args: self.pail("presign", *args, settings=settings).decode().split()[0]
         self.client.upload_blob("k", b"text")
-        get = self.pail("presign", self.url("k")).decode().split()[0]
+        get = presign(self.url("k"))
         self.assertEqual(self.fetch(get), b"text")
         with self.assertRaises(urllib.error.HTTPError):  # it does not write
             self.fetch(get, method="PUT", data=b"x", headers={"x-ms-blob-type": "BlockBlob"})
-        put = self.pail("presign", "--method", "PUT", self.url("new")).decode().split()[0]
+        put = presign("--method", "PUT", self.url("new"))
         self.fetch(put, method="PUT", data=b"by URL", headers={"x-ms-blob-type": "BlockBlob"})
         self.assertEqual(self.download("new"), b"by URL")
         with self.assertRaises(urllib.error.HTTPError):  # nor does this one read
@@ -87,6 +91,7 @@ class Both:
         tampered = put.replace("/new?", "/other?")
         with self.assertRaises(urllib.error.HTTPError):
             self.fetch(tampered, method="PUT", data=b"x", headers={"x-ms-blob-type": "BlockBlob"})
+        return get
 
     def test_a_sas_of_theirs_is_a_credential(self):
         from datetime import datetime, timedelta, timezone
@@ -132,6 +137,15 @@ class AzuriteTlsTest(Both, unittest.TestCase):
         code, _, err = servers.run(self.server, settings, "ls", self.url())
         self.assertNotEqual(code, 0)
         self.assertIn(b"azure_storage_token", err)
+
+    def test_presigned_by_a_user_delegation_key(self):
+        settings = self.server.bearer()
+        self.assertIn("skoid=", self.check_presigned(settings))
+        settings["AZURE_STORAGE_TOKEN"] = "no token"
+        code, out, err = servers.run(self.server, settings, "presign", self.url("k"))
+        self.assertNotEqual(code, 0)
+        self.assertEqual(out, b"")
+        self.assertIn(b"no user delegation key", err)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ static void test_azure__account_names_the_host(void)
                                            {"azure_storage_token", "t"}};
     static const char *const host[][2] = {{"azure_endpoint", "https://Acct.blob.core.windows.net/"},
                                           {"azure_skip_signature", "1"}};
-    expect_place(of_account, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_NONE);
+    expect_place(of_account, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_LOGIN);
     expect_place(china, 3, "acct.blob.core.chinacloudapi.cn", "", "acct", PL_AZURE_BEARER);
     expect_place(host, 2, "acct.blob.core.windows.net", "", "Acct", PL_AZURE_ANONYMOUS);
 }
@@ -66,7 +66,105 @@ static void test_azure__connection_string_fills_what_is_not_given(void)
                                           {"connection_string", "AccountName=acct"}};
     expect_place(key, 1, "acct.blob.x.net", "", "acct", PL_AZURE_KEY);
     expect_place(sas, 1, "acct.blob.core.windows.net", "", "acct", PL_AZURE_SAS);
-    expect_place(both, 2, "mine.blob.core.windows.net", "", "mine", PL_AZURE_NONE);
+    expect_place(both, 2, "mine.blob.core.windows.net", "", "mine", PL_AZURE_LOGIN);
+}
+
+/* A key that is given stands before a login; the machine is not asked where nobody said so. */
+static void test_azure__login_is_what_is_left(void)
+{
+    static const char *const names[] = {"azure_storage_account_name", "azure_client_id"};
+    for (int with_id = 0; with_id < 2; with_id++) {
+        struct pl_settings s = {0};
+        struct pl_provider_env env = {.settings = &s, .ignore_environment = true};
+        struct pl_dialect *d = NULL;
+        for (int i = 0; i <= with_id; i++) {
+            CHECK_INT(pl_settings_set(&s, names[i], "acct", "test", NULL), PAIL_OK);
+        }
+        CHECK_INT(pl_azure_dialect_new(&env, &d, NULL), PAIL_OK);
+        CHECK_INT(((struct pl_azure *)d)->auth, with_id ? PL_AZURE_LOGIN : PL_AZURE_NONE);
+        d->ops->free(d);
+        pl_settings_dispose(&s);
+    }
+    static const char *const key[][2] = {{"azure_storage_account_name", "acct"},
+                                         {"azure_storage_account_key", "AAAA"},
+                                         {"azure_client_id", "app"}};
+    expect_place(key, 3, "acct.blob.core.windows.net", "", "acct", PL_AZURE_KEY);
+}
+
+/* SPEC "Get User Delegation Key", sample answer. */
+#define DELEGATION                                                                                 \
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?><UserDelegationKey><SignedOid>OID</SignedOid>"      \
+    "<SignedTid>TID</SignedTid><SignedStart>2023-11-14T21:58:20Z</SignedStart>"                    \
+    "<SignedExpiry>2023-11-21T21:58:20Z</SignedExpiry><SignedService>b</SignedService>"            \
+    "<SignedVersion>2023-11-03</SignedVersion><Value>AAAA</Value></UserDelegationKey>"
+
+static enum pl_errand_step fetch_delegation(struct pl_dialect *d, struct pl_op *op, int status,
+                                            const char *body, struct pail_error **err)
+{
+    static const int64_t at = INT64_C(1700000000000);
+    struct pl_need need = {0};
+    struct pl_http_request r = {0};
+    struct pl_http_response answer = {.status = status, .body = PL_BUF_MAX(1 << 16)};
+    d->ops->need(d, op, at, &need);
+    CHECK(need.what && need.now);
+    struct pl_errand *e = d->ops->errand(d, op, need.what, err);
+    CHECK_INT(e->next(e, at, NULL, &r, err), PL_ERRAND_SEND);
+    CHECK_STR(r.method, "POST");
+    CHECK_STR(r.target, "/?restype=service&comp=userdelegationkey");
+    CHECK_STR(r.text.ptr, "<?xml version=\"1.0\" encoding=\"utf-8\"?><KeyInfo><Start>"
+                          "2023-11-14T21:58:20Z</Start><Expiry>2023-11-21T21:58:20Z</Expiry>"
+                          "</KeyInfo>");
+    pl_http_request_dispose(&r);
+    pl_buf_puts(&answer.body, body);
+    enum pl_errand_step step = e->next(e, at, &answer, &r, err);
+    e->free(e);
+    pl_http_request_dispose(&r);
+    pl_http_response_dispose(&answer);
+    return step;
+}
+
+static void test_azure__delegation_key_is_fetched_once_for_many_urls(void)
+{
+    static const char *const settings[][2] = {{"account_name", "acct"},
+                                              {"azure_storage_token", "SECRET"}};
+    static const char *const bad[] = {"", "<a/>", "<a><Value>AAAA</Value></a>", "SECRET"};
+    struct pl_settings s = {0};
+    struct pail_error *err = NULL;
+    struct pl_azure *az = open_with(settings, 2, &s, &err);
+    struct pl_op op = {.kind = PL_OP_PRESIGN, .bucket = "con", .key = "k"};
+    struct pl_attempt a = {.now_ms = INT64_C(1700000000000)};
+    struct pl_need need = {0};
+    pthread_mutex_init(&az->dialect.lock, NULL);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_INT(fetch_delegation(&az->dialect, &op, 200, bad[i], &err), PL_ERRAND_FAIL);
+        CHECK_INT(pail_error_code(err), PAIL_E_PROTOCOL);
+        CHECK(!strstr(pail_error_message(err), "SECRET"));
+        pail_error_free(err);
+        err = NULL;
+    }
+    CHECK_INT(fetch_delegation(&az->dialect, &op, 403, "", &err), PL_ERRAND_FAIL);
+    CHECK_INT(pail_error_code(err), PAIL_E_FORBIDDEN);
+    CHECK(strstr(pail_error_hint(err), "Storage Blob Delegator"));
+    pail_error_free(err);
+    err = NULL;
+    CHECK_INT(fetch_delegation(&az->dialect, &op, 200, DELEGATION, &err), PL_ERRAND_DONE);
+    az->dialect.ops->need(&az->dialect, &op, a.now_ms + 3600 * 1000, &need);
+    CHECK_INT(need.what, 0);
+    CHECK_INT(az->dialect.ops->presign(&az->dialect, &op, &a, &err), PAIL_OK);
+    CHECK(strstr(op.out.presigned.url, "&skoid=OID&sktid=TID&skt=2023-11-14T21%3A58%3A20Z&"
+                                       "ske=2023-11-21T21%3A58%3A20Z&sks=b&skv=2023-11-03&sig="));
+    op.in.presign.expires_s = 7 * 24 * 3600; /* as long as it can, not longer */
+    az->dialect.ops->need(&az->dialect, &op, a.now_ms, &need);
+    CHECK_INT(need.what, 0);
+    CHECK_INT(az->dialect.ops->presign(&az->dialect, &op, &a, &err), PAIL_OK);
+    CHECK_INT(op.out.presigned.expires_ms, INT64_C(1700603900000));
+    az->dialect.ops->need(&az->dialect, &op, a.now_ms + 3600 * 1000, &need);
+    CHECK(need.what && need.now);
+    pl_arena_dispose(&op.arena);
+    pthread_mutex_destroy(&az->dialect.lock);
+    az->dialect.ops->free(&az->dialect);
+    pl_settings_dispose(&s);
+    pail_error_free(err);
 }
 
 static void expect_refused(const char *name, const char *value)
@@ -111,6 +209,8 @@ int main(void)
     RUN(test_azure__account_names_the_host);
     RUN(test_azure__emulator_has_the_account_in_the_path);
     RUN(test_azure__connection_string_fills_what_is_not_given);
+    RUN(test_azure__login_is_what_is_left);
+    RUN(test_azure__delegation_key_is_fetched_once_for_many_urls);
     RUN(test_azure__what_makes_no_sense_is_refused);
     RUN(test_azure__metadata_names_go_and_come_back);
     return test_end();

@@ -1,0 +1,313 @@
+/* Logins to Azure: the exchanges of each source, driven with recorded answers; no socket. */
+#include "base/sys.h"
+#include "cred/azure_login.h"
+#include "test.h"
+
+#define AT   INT64_C(1700000000000)
+#define MARK "hunter2"
+
+static struct pl_settings settings;
+static struct pl_azure_login *login;
+static struct pl_errand *errand;
+static struct pl_http_request request;
+static struct pail_error *error;
+
+static void set(const char *name, const char *value)
+{
+    CHECK_INT(pl_settings_set(&settings, name, value, "test", NULL), PAIL_OK);
+}
+
+static pail_code make(bool alone)
+{
+    pail_error_free(error);
+    error = NULL;
+    return pl_azure_login_new(&settings, "acct.blob.core.windows.net", alone, &login, &error);
+}
+
+static enum pl_errand_step answer(const struct pl_http_response *r)
+{
+    pl_http_request_dispose(&request);
+    request = (struct pl_http_request){0};
+    errand->timeout_ms = errand->wait_ms = 0;
+    return errand->next(errand, AT, r, &request, &error);
+}
+
+static enum pl_errand_step first(void)
+{
+    errand = pl_azure_login_errand(login, &error);
+    return answer(NULL);
+}
+
+static enum pl_errand_step say(int status, const char *body)
+{
+    struct pl_http_response r = {.status = status, .head_done = true, .body = PL_BUF_MAX(1 << 16)};
+    pl_buf_puts(&r.body, body);
+    enum pl_errand_step step = answer(&r);
+    pl_http_response_dispose(&r);
+    return step;
+}
+
+static enum pl_errand_step fail(void)
+{
+    struct pl_http_response r = {.fail = PL_HTTP_CONNECT, .why = "no connection within 1 s"};
+    return answer(&r);
+}
+
+static void expect_token(const char *want)
+{
+    struct pl_buf token = PL_BUF_MAX(1 << 16);
+    CHECK_INT(pl_azure_login_token(login, &token, NULL), PAIL_OK);
+    CHECK_STR(token.ptr, want);
+    pl_buf_dispose(&token);
+}
+
+static bool sends(const char *text)
+{
+    return request.body && strstr(request.text.ptr, text);
+}
+
+static const char *header(const char *name)
+{
+    for (size_t i = 0; i < request.header_count; i++) {
+        if (pl_str_ieq(request.headers[i].name, pl_str_c(name))) {
+            return request.headers[i].value.ptr;
+        }
+    }
+    return NULL;
+}
+
+static void expect_error(pail_code code, const char *text, const char *hint)
+{
+    CHECK_INT(pail_error_code(error), code);
+    CHECK(error && strstr(pail_error_message(error), text));
+    CHECK(error && (!hint || strstr(pail_error_hint(error), hint)));
+    CHECK(error && !strstr(pail_error_message(error), MARK));
+    if (test_failed) {
+        printf("# %s\n", pail_error_message(error));
+    }
+}
+
+static void end_errand(void)
+{
+    if (errand) {
+        errand->free(errand);
+        errand = NULL;
+    }
+    pl_http_request_dispose(&request);
+    request = (struct pl_http_request){0};
+    pail_error_free(error);
+    error = NULL;
+}
+
+static void end(void)
+{
+    end_errand();
+    pl_azure_login_free(login);
+    login = NULL;
+    pl_settings_dispose(&settings);
+    settings = (struct pl_settings){0};
+}
+
+static void set_secret(void)
+{
+    set("azure_client_id", "app");
+    set("azure_tenant_id", "tenant.example");
+    set("azure_client_secret", MARK "&+");
+}
+
+static void test_secret__is_posted_to_the_authority(void)
+{
+    bool now = false;
+    set_secret();
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK(pl_azure_login_lacks(login, AT, &now) && now);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_STR(request.method, "POST");
+    CHECK_STR(request.origin.host, "login.microsoftonline.com");
+    CHECK(request.origin.tls && request.origin.port == 443 && !request.direct);
+    CHECK_STR(request.target, "/tenant.example/oauth2/v2.0/token");
+    CHECK_STR(header("content-type"), "application/x-www-form-urlencoded");
+    CHECK(sends("grant_type=client_credentials&client_id=app&"
+                "scope=https%3A%2F%2Fstorage.azure.com%2F.default&client_secret=" MARK "%26%2B"));
+    CHECK_INT(say(200, "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"T1\"}"),
+              PL_ERRAND_DONE);
+    expect_token("T1");
+    end();
+}
+
+static void test_token__is_renewed_ahead_of_its_end(void)
+{
+    bool now = true;
+    set_secret();
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(say(200, "{\"expires_in\":3600,\"access_token\":\"T1\"}"), PL_ERRAND_DONE);
+    CHECK(!pl_azure_login_lacks(login, AT + 3200000, &now));
+    CHECK(pl_azure_login_lacks(login, AT + 3400000, &now) && !now);
+    CHECK(pl_azure_login_lacks(login, AT + 3595000, &now) && now);
+    end_errand();
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(say(400, "{}"), PL_ERRAND_FAIL);
+    expect_token("T1"); /* good until it ends */
+    pl_azure_login_forget(login);
+    CHECK(pl_azure_login_lacks(login, AT, &now) && now);
+    end();
+}
+
+static void test_secret__refused_says_why_in_the_authoritys_words(void)
+{
+    set_secret();
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(say(401, "{\"error\":\"invalid_client\",\"error_description\":"
+                       "\"AADSTS7000215: Invalid client secret " MARK "\"}"),
+              PL_ERRAND_FAIL);
+    expect_error(PAIL_E_UNAUTHENTICATED,
+                 "client secret: no token from https://login.microsoftonline.com: HTTP 401, "
+                 "invalid_client AADSTS7000215",
+                 "application app in tenant tenant.example");
+    end();
+}
+
+static void test_authority__that_is_none_is_named_as_such(void)
+{
+    static const char *const bodies[] = {
+        "<html>" MARK, "", "{", "{\"access_token\":\"\"}", "{\"access_token\":\"a\\nb\"}", "[]"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        set_secret();
+        CHECK_INT(make(false), PAIL_OK);
+        CHECK_INT(first(), PL_ERRAND_SEND);
+        CHECK_INT(say(200, bodies[i]), PL_ERRAND_FAIL);
+        expect_error(PAIL_E_UNAUTHENTICATED, "HTTP 200, an answer without a token", NULL);
+        end();
+    }
+    set_secret();
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(say(302, MARK), PL_ERRAND_FAIL);
+    expect_error(PAIL_E_UNAUTHENTICATED, "HTTP 302", NULL);
+    end();
+}
+
+static void test_authority__that_stumbles_is_asked_three_times(void)
+{
+    set_secret();
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(say(503, ""), PL_ERRAND_SEND);
+    CHECK(errand->wait_ms > 0 && sends("client_secret="));
+    CHECK_INT(say(429, ""), PL_ERRAND_SEND);
+    CHECK_INT(say(503, ""), PL_ERRAND_FAIL);
+    expect_error(PAIL_E_UNAVAILABLE, "HTTP 503", NULL);
+    end();
+}
+
+static void test_half_a_login_is_refused_at_once(void)
+{
+    set("azure_client_secret", MARK);
+    CHECK_INT(make(true), PAIL_E_BAD_CONFIG);
+    expect_error(PAIL_E_BAD_CONFIG, "azure_client_secret is set, but azure_client_id is not", NULL);
+    set("azure_client_id", "app");
+    set("azure_tenant_id", "../other");
+    CHECK_INT(make(true), PAIL_E_BAD_CONFIG);
+    expect_error(PAIL_E_BAD_CONFIG, "no id or domain of a tenant", NULL);
+    set("azure_tenant_id", "t");
+    set("azure_authority_host", "http://login.example");
+    CHECK_INT(make(true), PAIL_E_BAD_CONFIG);
+    expect_error(PAIL_E_BAD_CONFIG, "must be https", NULL);
+    end();
+}
+
+static void test_workload__sends_the_files_token_and_reads_it_anew(void)
+{
+    char path[] = "/tmp/pail-azure-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+    CHECK(f != NULL);
+    fputs(" jwt." MARK "\n", f);
+    fclose(f);
+    set("azure_client_id", "app");
+    set("azure_tenant_id", "t");
+    set("azure_federated_token_file", path);
+    set("azure_authority_host", "https://login.microsoftonline.us/");
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_STR(request.origin.host, "login.microsoftonline.us");
+    CHECK_STR(request.target, "/t/oauth2/v2.0/token");
+    CHECK(sends("client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3A"
+                "jwt-bearer&client_assertion=jwt." MARK));
+    CHECK(!sends(MARK "%0A"));
+    CHECK_INT(say(200, "{\"expires_in\":\"60\",\"access_token\":\"W\"}"), PL_ERRAND_DONE);
+    expect_token("W");
+    end_errand();
+    remove(path);
+    CHECK_INT(first(), PL_ERRAND_FAIL);
+    expect_error(PAIL_E_NO_CREDENTIALS, "workload identity: cannot read /tmp/pail-azure-", NULL);
+    end();
+}
+
+static void test_machine__is_asked_directly_and_for_a_second(void)
+{
+    set("azure_client_id", "of-user");
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_STR(request.method, "GET");
+    CHECK_STR(request.origin.host, "169.254.169.254");
+    CHECK(!request.origin.tls && request.direct && errand->timeout_ms == 1000);
+    CHECK_STR(request.target, "/metadata/identity/oauth2/token?api-version=2018-02-01&"
+                              "resource=https%3A%2F%2Fstorage.azure.com%2F&client_id=of-user");
+    CHECK_STR(header("metadata"), "true");
+    CHECK_INT(say(404, ""), PL_ERRAND_SEND); /* it is starting */
+    CHECK_INT(say(200, "{\"access_token\":\"M\",\"expires_in\":\"86400\",\"resource\":\"r\"}"),
+              PL_ERRAND_DONE);
+    expect_token("M");
+    end();
+}
+
+static void test_app_service__has_an_endpoint_and_a_header(void)
+{
+    bool now = false;
+    set("identity_endpoint", "http://127.0.0.1:41741/msi/token/");
+    set("identity_header", MARK);
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_STR(pl_azure_login_name(login), "managed identity of the app service");
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_STR(request.target, "/msi/token?api-version=2019-08-01&"
+                              "resource=https%3A%2F%2Fstorage.azure.com%2F");
+    CHECK_STR(header("x-identity-header"), MARK);
+    CHECK(request.direct && request.origin.port == 41741);
+    CHECK_INT(say(200, "{\"access_token\":\"S\",\"expires_on\":\"1700003600\"}"), PL_ERRAND_DONE);
+    CHECK(!pl_azure_login_lacks(login, AT + 3000000, &now));
+    CHECK(pl_azure_login_lacks(login, AT + 3599000, &now) && now);
+    end();
+}
+
+static void test_nothing__tries_the_machine_last_and_names_all(void)
+{
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK(login == NULL);
+    CHECK_INT(make(true), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(fail(), PL_ERRAND_FAIL);
+    expect_error(PAIL_E_NO_CREDENTIALS,
+                 "no credentials for Azure; tried key, SAS and token: not set; client secret: "
+                 "azure_client_secret is not set; workload identity: azure_federated_token_file is "
+                 "not set; managed identity: no token from http://169.254.169.254: no connection",
+                 "azure_storage_account_key");
+    end();
+}
+
+int main(void)
+{
+    RUN(test_secret__is_posted_to_the_authority);
+    RUN(test_token__is_renewed_ahead_of_its_end);
+    RUN(test_secret__refused_says_why_in_the_authoritys_words);
+    RUN(test_authority__that_is_none_is_named_as_such);
+    RUN(test_authority__that_stumbles_is_asked_three_times);
+    RUN(test_half_a_login_is_refused_at_once);
+    RUN(test_workload__sends_the_files_token_and_reads_it_anew);
+    RUN(test_machine__is_asked_directly_and_for_a_second);
+    RUN(test_app_service__has_an_endpoint_and_a_header);
+    RUN(test_nothing__tries_the_machine_last_and_names_all);
+    return test_end();
+}
