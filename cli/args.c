@@ -131,6 +131,7 @@ static int store(const struct opt *opt, const char *value)
     case OPT_COUNT: ++*(unsigned *)opt->to; break;
     case OPT_TEXT: *(const char **)opt->to = value; break;
     case OPT_PAIR: return store_pair(opt, value);
+    case OPT_MANY: pairs_add(opt->to, value, ""); break;
     case OPT_SIZE:
         if (!args_size(value, opt->to)) {
             return bad_value(opt, value, "a size such as 1000, 64K, 16M or 5G");

@@ -30,6 +30,7 @@ enum opt_kind {
     OPT_COUNT,   /* unsigned: how often it was given */
     OPT_TEXT,    /* const char * */
     OPT_PAIR,    /* struct pairs: NAME=VALUE */
+    OPT_MANY,    /* struct pairs: each value that was given as a name */
     OPT_SIZE,    /* uint64_t bytes: 16M, 5GiB */
     OPT_NUMBER,  /* uint64_t */
     OPT_SECONDS, /* uint64_t: 90, 15m, 1h, 7d */

@@ -19,6 +19,7 @@ enum { STOP_MS = 30000, KEYS_MAX = 64, LIST_MAX = 64, TEXT_MAX = 1 << 20, PORT =
 static struct {
     const char *addr, *key, *credentials, *buckets, *public_read, *domain, *tls_cert, *tls_key,
         *log;
+    struct pairs cors;
     bool read_only;
 } opt;
 
@@ -298,7 +299,7 @@ static char *copy(const char *text)
 static int run(int argc, char **argv)
 {
     static struct keys keys;
-    const char *buckets[LIST_MAX], *public_read[LIST_MAX];
+    const char *buckets[LIST_MAX], *public_read[LIST_MAX], *cors[LIST_MAX];
     pail_server_opts o = {.size = sizeof o, .port = PORT, .domain = opt.domain};
     opt.log = opt.log == NULL ? "text" : opt.log;
     char *addr = copy(opt.addr), *pair = copy(opt.key), *only = copy(opt.buckets),
@@ -316,6 +317,8 @@ static int run(int argc, char **argv)
     } else if (strcmp(opt.log, "text") != 0 && strcmp(opt.log, "json") != 0 &&
                strcmp(opt.log, "off") != 0) {
         status = fail_usage("--access-log: \"%s\" is not text, json or off", opt.log);
+    } else if (opt.cors.count > LIST_MAX) {
+        status = fail_usage("--cors: more than %d origins", LIST_MAX);
     } else {
         status = read_keys(&keys, pair, file);
     }
@@ -326,6 +329,10 @@ static int run(int argc, char **argv)
     o.buckets = only != NULL ? buckets : NULL;
     o.public_read_count = split_list(open, public_read);
     o.public_read = open != NULL ? public_read : NULL;
+    for (; o.cors_count < opt.cors.count && o.cors_count < LIST_MAX; o.cors_count++) {
+        cors[o.cors_count] = opt.cors.items[o.cors_count].name;
+    }
+    o.cors = cors;
     o.tls_cert = cert;
     o.tls_key = tls_key;
     o.access = strcmp(opt.log, "off") == 0 ? NULL : log_access;
@@ -350,6 +357,8 @@ static const struct opt opts[] = {
     {"bucket", 0, OPT_TEXT, &opt.buckets, "NAME,...", "serve only these buckets", NULL},
     {"public-read", 0, OPT_TEXT, &opt.public_read, "NAME,...",
      "buckets that anybody may read and list", NULL},
+    {"cors", 0, OPT_MANY, &opt.cors, "ORIGIN",
+     "pages of this origin may read answers (\"*\": any); may be given again", NULL},
     {"domain", 0, OPT_TEXT, &opt.domain, "NAME", "buckets also as BUCKET.NAME in the Host", NULL},
     {"tls-cert", 0, OPT_TEXT, &opt.tls_cert, "FILE", "serve HTTPS with this certificate", NULL},
     {"tls-key", 0, OPT_TEXT, &opt.tls_key, "FILE", "... and its key", NULL},

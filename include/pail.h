@@ -801,6 +801,10 @@ typedef struct pail_server_opts {
     uint32_t connections;           /* at once; 0: 512 */
     pail_access_fn access;
     void *access_ctx;
+    /* Origins whose pages a browser may let read answers (CORS), as "https://a.example"; one "*"
+     * in it stands for any text. NULL: none. It gives nobody a right. */
+    const char *const *cors;
+    size_t cors_count;
 } pail_server_opts;
 
 /* Serves the client's store as S3 until pail_server_stop. Besides the keys given, it takes the

@@ -110,6 +110,8 @@ static pail_code fill(pail_server *s, const pail_server_opts *o, struct pail_err
     g->public_count = g->public_read ? o->public_read_count : 0;
     g->only = copy_list(a, o->buckets, o->bucket_count);
     g->only_count = g->only ? o->bucket_count : 0;
+    g->cors = copy_list(a, o->cors, o->cors_count);
+    g->cors_count = g->cors ? o->cors_count : 0;
     s->access = o->access;
     s->access_ctx = o->access_ctx;
     g->access = o->access ? tell : NULL;

@@ -7,7 +7,9 @@ static const struct {
     const char *message;
 } errors[] = {
     {"AccessDenied", 403, "Access denied"},
+    {"AccessForbidden", 403, "Access forbidden"},
     {"BadDigest", 400, "The checksum that you sent is not that of the bytes that came"},
+    {"BadRequest", 400, "The request is not complete"},
     {"BucketAlreadyExists", 409, "The bucket exists already"},
     {"BucketAlreadyOwnedByYou", 409, "The bucket exists already and is yours"},
     {"BucketNotEmpty", 409, "The bucket is not empty"},

@@ -15,7 +15,7 @@ static void give_id(struct pl_gw_call *c)
 /* Everything up to the admission; REPLY: it is answered already. */
 static enum pl_http_step admit(struct pl_gw_call *c)
 {
-    if (pl_gw_own_page(c) || !pl_gw_parse(c)) {
+    if (pl_gw_own_page(c) || !pl_gw_parse(c) || pl_gw_preflight(c)) {
         return PL_HTTP_REPLY;
     }
     c->route = pl_gw_find_route(c);

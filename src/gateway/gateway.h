@@ -55,6 +55,8 @@ struct pl_gateway {
     size_t public_count;
     const char *const *only; /* buckets that are served; NULL: all */
     size_t only_count;
+    const char *const *cors; /* origins whose pages may read answers; "*" stands for any text */
+    size_t cors_count;
     pl_gw_access_fn access;
     void *access_ctx;
 
@@ -200,6 +202,13 @@ const char *pl_gw_version(const struct pl_gw_call *c, const char *text);
 bool pl_gw_admit(struct pl_gw_call *c);
 /* Whether the verified key may use a bucket. */
 bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write);
+
+/* ---- cors.c ---- */
+
+/* Adds what a browser must read to show the reply to a page; nothing where no origin is allowed. */
+void pl_gw_cors_headers(struct pl_gw_call *c);
+/* A preflight: true where it was one, and is answered. */
+bool pl_gw_preflight(struct pl_gw_call *c);
 
 /* ---- errors.c ---- */
 

@@ -16,6 +16,7 @@ void pl_gw_reply(struct pl_gw_call *c, int status)
         pl_buf_clear(&h->body);
     }
     pl_http_reply_header(h, "x-amz-request-id", pl_str_c(c->request_id));
+    pl_gw_cors_headers(c);
     pl_http_reply_header(h, "Server", PL_STR("pail"));
     pl_http_reply_header(h, "Date", pl_str_c(pl_date_http(c->begun_ms, date)));
     if (pl_buf_rc(&h->body)) {
