@@ -12,10 +12,12 @@ const struct opt args_globals[] = {
     {"set", 0, OPT_PAIR, &app.set, "NAME=VALUE", "a setting; see `pail config explain URL`", NULL},
     {"src", 0, OPT_PAIR, &app.src, "NAME=VALUE", "a setting of the source of cp and mv only", NULL},
     {"dst", 0, OPT_PAIR, &app.dst, "NAME=VALUE", "a setting of the destination only", NULL},
-    {"endpoint-url", 0, OPT_SETTING, NULL, "URL", "the S3 server to use", "aws_endpoint_url"},
-    {"region", 0, OPT_SETTING, NULL, "NAME", "the S3 region", "aws_region"},
-    {"profile", 0, OPT_SETTING, NULL, "NAME", "the profile of the AWS files", "aws_profile"},
-    {"no-sign-request", 0, OPT_SETTING, NULL, NULL, "no credentials", "aws_skip_signature"},
+    {"endpoint-url", 0, OPT_SETTING, NULL, "URL", "the server to use (Swift: of Keystone)",
+     "@endpoint"},
+    {"region", 0, OPT_SETTING, NULL, "NAME", "the region (S3, Swift)", "@region"},
+    {"profile", 0, OPT_SETTING, NULL, "NAME", "of the AWS files, or of clouds.yaml", "@profile"},
+    {"no-sign-request", 0, OPT_SETTING, NULL, NULL, "no credentials (S3, Azure, Google)",
+     "@anonymous"},
     {"ca-bundle", 0, OPT_SETTING, NULL, "FILE", "certificates to trust (PEM)", "ca_file"},
     {"home", 0, OPT_SETTING, NULL, "DIR", "where the local store is", "local_home"},
     {"help", 0, OPT_FLAG, &app.help, NULL, "show the help of the command", NULL},
@@ -147,7 +149,7 @@ static int store(const struct opt *opt, const char *value)
             return bad_value(opt, value, "a time such as 90, 15m, 1h or 7d");
         }
         break;
-    case OPT_SETTING: pairs_add(&app.set, opt->setting, value == NULL ? "true" : value); break;
+    case OPT_SETTING: pairs_add(&app.flags, opt->setting, value == NULL ? "true" : value); break;
     }
     return 0;
 }

@@ -20,6 +20,7 @@ struct app {
     bool json, quiet, help;
     unsigned verbose;
     struct pairs set, src, dst;
+    struct pairs flags;  /* OPT_SETTING: as `set`, but @NAME is called as the scheme calls it */
     pail_cancel *cancel; /* fired by the first SIGINT; NULL until a client is opened */
     volatile sig_atomic_t interrupted;
 };
@@ -34,7 +35,7 @@ enum opt_kind {
     OPT_SIZE,    /* uint64_t bytes: 16M, 5GiB */
     OPT_NUMBER,  /* uint64_t */
     OPT_SECONDS, /* uint64_t: 90, 15m, 1h, 7d */
-    OPT_SETTING  /* adds the setting `setting` to app.set; without `arg` its value is "true" */
+    OPT_SETTING  /* adds the setting `setting` to app.flags; without `arg` its value is "true" */
 };
 
 struct opt {

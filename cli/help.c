@@ -42,7 +42,9 @@ static void show_command(const struct command *command)
 static void show_all(void)
 {
     out_text("pail COMMAND [FLAGS] ARGUMENTS\n\n"
-             "Object storage: an embedded store, S3 and what speaks its language.\n\nCommands:\n");
+             "Object storage: an embedded store, S3 and what speaks its language, Google Cloud "
+             "Storage,\n"
+             "Azure Blob Storage, OpenStack Swift.\n\nCommands:\n");
     for (size_t i = 0; i < args_command_count; i++) {
         out_printf("  %-8s %s\n", args_commands[i]->name, args_commands[i]->summary);
     }
@@ -51,9 +53,13 @@ static void show_all(void)
     out_text(
         "\nAddresses:\n"
         "  local:BUCKET/KEY     the embedded store: no server, no account\n"
-        "  s3://BUCKET/KEY      S3; another server by --endpoint-url or ?aws_endpoint_url=...\n"
+        "  s3://BUCKET/KEY      S3; another server by --endpoint-url\n"
+        "  gs://BUCKET/KEY      Google Cloud Storage\n"
+        "  az://CONTAINER/KEY   Azure Blob Storage\n"
+        "  swift://CONTAINER/KEY  OpenStack Swift\n"
         "  memory:BUCKET/KEY    gone when the program ends\n"
         "  file:///DIR/FILE     the same as the plain path /DIR/FILE\n"
+        "  URL?NAME=VALUE&...   settings, where no /KEY follows the bucket\n"
         "  -                    standard input or output\n"
         "  anything else        a local path; write ./a:b for a file with a colon\n"
         "\nExit status: 0 done; 1 some failed, or a local error; 2 usage; 4 not found; 5 access\n"

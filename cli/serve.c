@@ -6,6 +6,7 @@
 #include "serve.h"
 #include "target.h"
 
+#include <sys/stat.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -270,10 +271,14 @@ static int serve_folder(const char *url, const pail_server_opts *o)
 {
     pail_client *client = NULL;
     pail_error *err = NULL;
-    pail_client_opts opts = {
-        .size = sizeof opts, .settings = app.set.items, .settings_count = app.set.count};
-    int status = pail_open(url, &opts, &client, &err) == PAIL_OK ? serve(client, url, o)
-                                                                 : fail_error(url, err);
+    struct stat st;
+    const char *path = strncmp(url, "file://", 7) == 0 ? url + 7 : url + 5;
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        return fail_with(PAIL_E_NOT_FOUND, url, "there is no such folder",
+                         "make it: its subfolders are the buckets");
+    }
+    int status = target_open_url(url, &client, &err) == PAIL_OK ? serve(client, url, o)
+                                                                : fail_error(url, err);
     pail_close(client);
     pail_error_free(err);
     return status;

@@ -39,14 +39,58 @@ static const struct pairs *side_settings(enum side side)
     return side == SIDE_SRC ? &app.src : side == SIDE_DST ? &app.dst : &none;
 }
 
+/* What the schemes call what the flags of every command set; one that a scheme has not is left out:
+ * the flag is the other side's. */
+static const struct {
+    const char *flag, *schemes[2], *setting;
+} flag_settings[] = {
+    {"@endpoint", {"s3", "s3a"}, "aws_endpoint_url"},
+    {"@endpoint", {"gs", "gcs"}, "gcs_endpoint"},
+    {"@endpoint", {"az", "azure"}, "azure_endpoint"},
+    {"@endpoint", {"swift"}, "os_auth_url"},
+    {"@region", {"s3", "s3a"}, "aws_region"},
+    {"@region", {"swift"}, "os_region_name"},
+    {"@profile", {"s3", "s3a"}, "aws_profile"},
+    {"@profile", {"swift"}, "os_cloud"},
+    {"@anonymous", {"s3", "s3a"}, "aws_skip_signature"},
+    {"@anonymous", {"gs", "gcs"}, "google_skip_signature"},
+    {"@anonymous", {"az", "azure"}, "azure_skip_signature"},
+};
+
+static bool is_of(const char *account, const char *scheme)
+{
+    return scheme != NULL && strncmp(account, scheme, strlen(scheme)) == 0 &&
+           account[strlen(scheme)] == ':';
+}
+
+/* NULL: none. */
+static const char *flag_setting(const char *account, const char *flag)
+{
+    for (size_t i = 0; flag[0] == '@' && i < CLI_COUNT(flag_settings); i++) {
+        if (strcmp(flag_settings[i].flag, flag) == 0 &&
+            (is_of(account, flag_settings[i].schemes[0]) ||
+             is_of(account, flag_settings[i].schemes[1]))) {
+            return flag_settings[i].setting;
+        }
+    }
+    return flag[0] == '@' ? NULL : flag;
+}
+
 static pail_code open_client(const char *account, enum side side, pail_client **out,
                              pail_error **err)
 {
     const struct pairs *own = side_settings(side);
-    size_t count = app.set.count + own->count;
-    pail_kv *settings = mem_new((count + 1) * sizeof *settings);
-    for (size_t i = 0; i < count; i++) {
-        settings[i] = i < app.set.count ? app.set.items[i] : own->items[i - app.set.count];
+    const struct pairs *all[] = {&app.flags, &app.set, own};
+    size_t count = 0;
+    pail_kv *settings =
+        mem_new((app.flags.count + app.set.count + own->count + 1) * sizeof *settings);
+    for (size_t a = 0; a < CLI_COUNT(all); a++) {
+        for (size_t i = 0; i < all[a]->count; i++) {
+            const char *name = flag_setting(account, all[a]->items[i].name);
+            if (name != NULL) {
+                settings[count++] = (pail_kv){name, all[a]->items[i].value};
+            }
+        }
     }
     pail_client_opts opts = {.size = sizeof opts,
                              .settings = settings,
@@ -60,6 +104,11 @@ static pail_code open_client(const char *account, enum side side, pail_client **
     pail_code code = pail_open(account, &opts, out, err);
     mem_free(settings);
     return code;
+}
+
+pail_code target_open_url(const char *url, pail_client **out, pail_error **err)
+{
+    return open_client(url, SIDE_NONE, out, err);
 }
 
 int target_client(struct target *target)

@@ -42,6 +42,9 @@ int target_need_object(const char *text, struct target *out);
 char *target_url(const struct target *target, const char *key);
 bool target_same_bucket(const struct target *a, const struct target *b);
 
+/* A client of that URL with the settings of the flags, the caller's own: pail_close. */
+pail_code target_open_url(const char *url, pail_client **out, pail_error **err);
+
 /* Tells each attempt of each request to `event`, for clients opened from now on. */
 void target_watch(pail_event_fn event, void *ctx);
 

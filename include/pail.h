@@ -1,21 +1,39 @@
 /* pail.h - one API over S3, Google Cloud Storage, Azure Blob Storage, OpenStack Swift and an
  * embedded local object store, in C.
  *
- * OWNERSHIP  `const char *` and `const struct *` going in: borrowed for the call (pail_submit:
- * until its completion). `T **` coming out: yours; free with the matching _free or _close. Every
- * _free accepts NULL. `const T *` coming out: the library's, valid as long as the function says.
- * THREADS    pail_client, pail_bucket, pail_cancel: any thread, concurrently. pail_error,
- * pail_info: immutable. pail_iter, pail_reader, pail_writer, pail_queue: one thread at a time, any
- * thread. Callbacks run only on a thread that you gave: the caller of a blocking call, or of
- * pail_queue_dispatch. FORK       A child may open new clients. A handle made before the fork
- * answers PAIL_E_FORKED; freeing it is safe and touches nothing of the parent's. ERRORS Fallible
- * calls return pail_code (0 ok, negative = error, PAIL_DONE = the end of an iteration). `pail_error
- * **err` may be NULL; it is set only on failure, then free it with pail_error_free. KEYS       1 to
- * 1,024 bytes of valid UTF-8 without NUL, never changed or normalised: "a", "a/", "a//b", ".."
- * differ. UNITS      Sizes in bytes, times in Unix milliseconds UTC (int64_t, -1 unknown),
- * durations in ms unless named _s. ABI        Option structs start with `size`, 0/NULL always means
- * the default; write PAIL_OPTS(put, .tags = t). C++: `pail_put_opts o = {}; o.size = sizeof o;`.
- * The header is 0.x: it may change until the first release. */
+ * OWNERSHIP: `const char *` and `const struct *` going in are borrowed for the call (pail_submit:
+ * until its completion). `T **` coming out is yours; free it with the matching _free or _close.
+ * Every _free accepts NULL. `const T *` coming out is the library's, valid as long as the function
+ * says.
+ *
+ * THREADS: pail_client, pail_bucket, pail_cancel: any thread, concurrently. pail_error, pail_info:
+ * immutable. pail_iter, pail_reader, pail_writer, pail_queue: one thread at a time, any thread.
+ * Callbacks run only on a thread that you gave: the caller of a blocking call, or of
+ * pail_queue_dispatch.
+ *
+ * FORK: A child may open new clients. A handle made before the fork answers PAIL_E_FORKED; freeing
+ * it is safe and touches nothing of the parent's.
+ *
+ * ERRORS: Fallible calls return pail_code (0 ok, negative = error, PAIL_DONE = the end of an
+ * iteration). `pail_error **err` may be NULL; it is set only on failure, then free it with
+ * pail_error_free. Beside the errors that a function names each call that asks a service may end in
+ * those of transport and login: PAIL_E_UNAUTHENTICATED, FORBIDDEN, EXPIRED_CREDENTIALS,
+ * NO_CREDENTIALS, CLOCK_SKEW, THROTTLED, UNAVAILABLE, TIMEOUT, CANCELLED, DNS, CONNECT, TLS,
+ * PROTOCOL, NO_MEMORY.
+ *
+ * KEYS: 1 to 1,024 bytes of valid UTF-8 without NUL, never changed or normalised: "a", "a/",
+ * "a//b", ".." differ.
+ *
+ * UNITS: Sizes in bytes, times in Unix milliseconds UTC (int64_t, -1 unknown), durations in ms
+ * unless named _s.
+ *
+ * NETWORK: What a function says is for S3; docs/providers/ says where another service needs more or
+ * fewer. The first use of a client may add a login. SOURCE: AWS S3 API names stand for the call of
+ * the same meaning elsewhere ("Put Blob", objects.insert, "PUT object").
+ *
+ * ABI: Option structs start with `size`, 0/NULL always means the default; write
+ * PAIL_OPTS(put, .tags = t). C++: `pail_put_opts o = {}; o.size = sizeof o;`. The header is 0.x: it
+ * may change until the first release. */
 #ifndef PAIL_H
 #define PAIL_H
 
@@ -186,10 +204,10 @@ typedef struct pail_client_opts {
     void *event_ctx;
 } pail_client_opts;
 
-/* Opens a client for an account: "local:", "memory:", "s3://", "file:///dir"; a query of settings
- * may follow: "s3://?aws_endpoint_url=http://127.0.0.1:9000". NULL means "local:". out: yours,
- * pail_close. Errors: PAIL_E_BAD_CONFIG (unknown scheme or setting with the nearest name, a URL
- * that names a bucket). Threads: any. Network: none. */
+/* Opens a client for an account: "local:", "memory:", "s3://", "gs://", "az://", "swift://",
+ * "file:///dir"; a query of settings may follow: "s3://?aws_endpoint_url=http://127.0.0.1:9000".
+ * NULL means "local:". out: yours, pail_close. Errors: PAIL_E_BAD_CONFIG (unknown scheme or setting
+ * with the nearest name, a URL that names a bucket). Threads: any. Network: none. */
 PAIL_API PAIL_MUST pail_code pail_open(const char *url, const pail_client_opts *opts,
                                        pail_client **out, pail_error **err);
 
@@ -220,7 +238,7 @@ PAIL_API void pail_bucket_close(pail_bucket *bucket);
 PAIL_API pail_client *pail_bucket_client(const pail_bucket *bucket);
 PAIL_API const char *pail_bucket_name(const pail_bucket *bucket);
 
-/* The scheme of a client: "local", "memory", "file", "s3". Static. */
+/* The scheme of a client: "local", "memory", "file", "s3", "gs", "az", "swift". Static. */
 PAIL_API const char *pail_client_scheme(const pail_client *client);
 
 /* Every effective setting, one a line "name = value  (origin)", secrets shown as "***". out: yours,
@@ -567,8 +585,9 @@ PAIL_API PAIL_MUST pail_code pail_copy(pail_bucket *src_bucket, const char *src_
                                        pail_bucket *dst_bucket, const char *dst_key,
                                        const pail_copy_opts *opts, pail_info **info,
                                        pail_error **err);
-/* Copies, then deletes the source: not atomic; after a failure both may be there. Onto itself:
- * PAIL_E_BAD_ARGUMENT. */
+/* Copies, then deletes the source: not atomic; after a failure both may be there. info: as
+ * pail_copy. Errors: those of pail_copy and pail_delete; PAIL_E_BAD_ARGUMENT onto itself. Network:
+ * those of pail_copy and 1. Source: AWS S3 API "CopyObject", "DeleteObject". */
 PAIL_API PAIL_MUST pail_code pail_rename(pail_bucket *bucket, const char *src_key,
                                          const char *dst_key, const pail_copy_opts *opts,
                                          pail_error **err);
@@ -586,8 +605,9 @@ PAIL_API PAIL_MUST pail_code pail_iter_next(pail_iter *iter, const pail_info **i
 PAIL_API bool pail_iter_ready(const pail_iter *iter);
 PAIL_API void pail_iter_free(pail_iter *iter);
 
-/* Unfinished multipart uploads: entries with key, upload_id and mtime_ms (when begun). Source:
- * "ListMultipartUploads". */
+/* Unfinished multipart uploads: entries with key, upload_id and mtime_ms (when begun). out: yours,
+ * pail_iter_free. Errors: PAIL_E_BUCKET_NOT_FOUND, from pail_iter_next. Network: 1 request a page.
+ * Source: AWS S3 API "ListMultipartUploads". */
 PAIL_API PAIL_MUST pail_code pail_uploads(pail_bucket *bucket, const pail_list_opts *opts,
                                           pail_iter **out, pail_error **err);
 /* Ends an unfinished upload and frees its parts; opts: call. Errors: PAIL_E_UPLOAD_NOT_FOUND.
@@ -627,11 +647,13 @@ PAIL_API PAIL_MUST pail_code pail_upload_finish(pail_bucket *bucket, const char 
                                                 size_t count, const pail_put_opts *opts,
                                                 pail_info **info, pail_error **err);
 
-/* The tags of an object, in info->tags. info: yours, pail_info_free. Source: AWS S3 API
- * "GetObjectTagging", "PutObjectTagging". */
+/* The tags of an object, in info->tags. info: yours, pail_info_free. Errors: PAIL_E_NOT_FOUND,
+ * PAIL_E_UNSUPPORTED (no tags here). Network: 1 request. Source: AWS S3 API "GetObjectTagging". */
 PAIL_API PAIL_MUST pail_code pail_tags_get(pail_bucket *bucket, const char *key,
                                            const pail_stat_opts *opts, pail_info **info,
                                            pail_error **err);
+/* Replaces all tags of an object; tags: borrowed, count 0 removes them. Errors: PAIL_E_NOT_FOUND,
+ * PAIL_E_UNSUPPORTED. Network: 1 request. Source: AWS S3 API "PutObjectTagging". */
 PAIL_API PAIL_MUST pail_code pail_tags_set(pail_bucket *bucket, const char *key,
                                            const pail_kv *tags, size_t tag_count,
                                            const pail_stat_opts *opts, pail_error **err);

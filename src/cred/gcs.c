@@ -220,11 +220,6 @@ void pl_gcs_auth_free(struct pl_gcs_auth *a)
     pl_free(a);
 }
 
-bool pl_gcs_auth_anonymous(const struct pl_gcs_auth *a)
-{
-    return a->source == PL_GCS_NOBODY;
-}
-
 static bool is_fetched(const struct pl_gcs_auth *a)
 {
     return a->source == PL_GCS_USER || a->source == PL_GCS_METADATA ||

@@ -17,7 +17,6 @@ PAIL_MUST pail_code pl_gcs_auth_new(const struct pl_settings *settings, bool ign
                                     bool emulator, struct pl_gcs_auth **out,
                                     struct pail_error **err);
 void pl_gcs_auth_free(struct pl_gcs_auth *auth);
-bool pl_gcs_auth_anonymous(const struct pl_gcs_auth *auth);
 /* Whether a token has to be fetched; *now: before anything can be asked. */
 bool pl_gcs_auth_lacks(struct pl_gcs_auth *auth, int64_t now_ms, bool *now);
 /* The fetching of it. Borrows auth. NULL with *err: there is no way. */

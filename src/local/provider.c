@@ -261,10 +261,13 @@ static pail_code store_for(struct local *l, bool create, struct pl_store **out,
 /* Where there is no store there are no buckets. */
 static pail_code answer_empty(struct pl_op *op)
 {
-    return op->kind == PL_OP_BUCKET_LIST
-               ? PAIL_OK
-               : pl_fail(&op->error, PAIL_E_BUCKET_NOT_FOUND,
-                         "no bucket \"%s\" in this LOCAL store", op->bucket);
+    if (op->kind == PL_OP_BUCKET_LIST) {
+        return PAIL_OK;
+    }
+    pl_fail(&op->error, PAIL_E_BUCKET_NOT_FOUND, "no bucket \"%s\" in this LOCAL store",
+            op->bucket);
+    pl_error_hint(&op->error, "make it first: pail mb local:%s, or pail_bucket_create", op->bucket);
+    return PAIL_E_BUCKET_NOT_FOUND;
 }
 
 static enum pl_submit submit(struct pl_provider *p, struct pl_op *op)

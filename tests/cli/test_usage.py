@@ -96,6 +96,14 @@ class UsageTest(CliTest):
         self.assertEqual(result.status, 10)
         self.assertNotIn("hunter2", result.err)
 
+    def test_flags__set_what_each_scheme_calls_it(self):
+        flags = ("--endpoint-url", "http://127.0.0.1:1", "--no-sign-request", "--region", "r-1")
+        for url, name in (("s3://", "aws_endpoint_url"), ("gs://", "gcs_endpoint")):
+            out = self.run_pail(*flags, "config", "explain", url).out
+            if out:  # a build may leave the provider out
+                self.assertRegex(out, rf"(?m)^{name} = http://127.0.0.1:1 ")
+        self.assertNotIn("127.0.0.1:1", self.pail(*flags, "config", "explain", "local:").out)
+
     def test_docs__hold_the_help_of_every_command(self):
         texts = [self.pail("help").out] + [self.pail("help", c).out for c in COMMANDS]
         page = ("# The command line\n\nThis page is what `pail help` and `pail help COMMAND` print; "

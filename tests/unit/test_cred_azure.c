@@ -172,7 +172,7 @@ static void test_secret__refused_says_why_in_the_authoritys_words(void)
 static void test_authority__that_is_none_is_named_as_such(void)
 {
     static const char *const bodies[] = {
-        "<html>" MARK, "", "{", "{\"access_token\":\"\"}", "{\"access_token\":\"a\\nb\"}", "[]"};
+        ("<html>" MARK), "", "{", "{\"access_token\":\"\"}", "{\"access_token\":\"a\\nb\"}", "[]"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         set_secret();
         CHECK_INT(make(false), PAIL_OK);
