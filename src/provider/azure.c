@@ -21,7 +21,8 @@ static void azure_caps(struct pl_dialect *d, struct pl_caps *out)
     for (int i = PAIL_CAN_PUT_CREATE_ONLY; i <= PAIL_CAN_GET_IF; i++) {
         can[i] = PAIL_NATIVE; /* all conditions */
     }
-    can[PAIL_CAN_DELETE_MANY] = can[PAIL_CAN_SUFFIX_RANGE] = PAIL_EMULATED;
+    can[PAIL_CAN_DELETE_MANY] = PAIL_NATIVE;
+    can[PAIL_CAN_SUFFIX_RANGE] = PAIL_EMULATED;
     can[PAIL_CAN_START_AFTER] = PAIL_EMULATED;
     can[PAIL_CAN_COPY] = can[PAIL_CAN_MULTIPART] = can[PAIL_CAN_METADATA] = PAIL_NATIVE;
     can[PAIL_CAN_TAGS] = can[PAIL_CAN_STORAGE_CLASS] = PAIL_NATIVE;
@@ -37,7 +38,7 @@ static void azure_caps(struct pl_dialect *d, struct pl_caps *out)
     out->limit[PAIL_LIMIT_PUT] = 5000 * MIB;
     out->limit[PAIL_LIMIT_OBJECT] = 4000 * MIB * BLOCKS;
     out->limit[PAIL_LIMIT_LIST_PAGE] = LIST_PAGE;
-    out->limit[PAIL_LIMIT_DELETE_MANY] = 1;
+    out->limit[PAIL_LIMIT_DELETE_MANY] = PL_AZURE_BATCH_MAX;
     out->limit[PAIL_LIMIT_COPY] = 200000 * GIB;
     out->part_best = 16 * MIB;
     out->put_best = out->get_best = 2 * out->part_best;

@@ -10,6 +10,8 @@
 /* Of requests and of signatures in URLs: one that services, emulators and sovereign clouds know. */
 #define PL_AZURE_VERSION "2023-11-03"
 
+enum { PL_AZURE_BATCH_MAX = 256 }; /* SPEC "Blob Batch" */
+
 enum pl_azure_auth {
     PL_AZURE_NONE, /* nothing was given: an error at the first request */
     PL_AZURE_ANONYMOUS,
@@ -116,6 +118,16 @@ PAIL_MUST pail_code pl_azure_presign(struct pl_dialect *d, struct pl_op *op, str
 const char *pl_azure_iso(int64_t ms, char *out);
 /* How long the URL that op asks for shall serve. */
 int64_t pl_azure_url_ms(const struct pl_op *op);
+
+/* The same without the version, as the calls of a batch are. */
+PAIL_MUST pail_code pl_azure_sign(struct pl_azure *az, const struct pl_attempt *a,
+                                  struct pl_http_request *r, struct pail_error **err);
+
+/* azure_batch.c */
+PAIL_MUST pail_code pl_azure_add_batch(struct pl_azure_build *b);
+void pl_azure_parse_batch(struct pl_azure *az, struct pl_op *op, struct pl_attempt *a,
+                          const struct pl_http_response *r, struct pl_verdict *out,
+                          struct pail_error **err);
 
 /* azure_delegation.c */
 void pl_azure_need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms,

@@ -139,7 +139,7 @@ static pail_code build_kind(struct pl_azure_build *b)
     case PL_OP_BUCKET_CREATE:
     case PL_OP_BUCKET_DELETE:
     case PL_OP_BUCKET_STAT: return build_container(b);
-    case PL_OP_DELETE_MANY:
+    case PL_OP_DELETE_MANY: return pl_azure_add_batch(b);
     case PL_OP_MP_COPY_PART:
     case PL_OP_PRESIGN:
     case PL_OP_KIND_COUNT: break;

@@ -239,6 +239,9 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
     if (az->login && r->status == 401) { /* the token may have been revoked */
         out->next = PL_NEXT_CREDENTIALS;
     }
+    if (op->kind == PL_OP_DELETE_MANY && out->next == PL_NEXT_FAIL && r->status != 404) {
+        out->code = PAIL_E_UNSUPPORTED; /* then they are deleted one by one, if they may be */
+    }
     /* The message's later lines are the request's id and the time. */
     struct pl_str message = said.message, line = pl_str_trim(pl_str_split(&message, '\n'));
     while (line.len && (line.ptr[line.len - 1] == '.' || line.len > 300)) {

@@ -333,7 +333,11 @@ void pl_azure_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a
         pl_azure_parse_error((struct pl_azure *)d, op, a, r, out, err);
         return;
     }
-    parse_success(op, a, r, out, err);
+    if (op->kind == PL_OP_DELETE_MANY) {
+        pl_azure_parse_batch((struct pl_azure *)d, op, a, r, out, err);
+    } else {
+        parse_success(op, a, r, out, err);
+    }
     if (out->next == PL_NEXT_DONE && op->arena.failed) {
         *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = PAIL_E_NO_MEMORY};
         pl_fail(err, PAIL_E_NO_MEMORY, "no memory for the answer");

@@ -16,7 +16,8 @@ static pail_code no_credentials(struct pail_error **err)
     return rc;
 }
 
-static pail_code sign(struct pl_azure *az, struct pl_http_request *r, struct pail_error **err)
+static pail_code sign_by_key(struct pl_azure *az, struct pl_http_request *r,
+                             struct pail_error **err)
 {
     struct pl_buf text = PL_BUF_MAX(1024);
     struct pl_azure_request request = {.method = pl_str_c(r->method),
@@ -62,11 +63,10 @@ static pail_code by_login(struct pl_azure *az, struct pl_http_request *r, struct
     return rc;
 }
 
-pail_code pl_azure_authorize(struct pl_azure *az, const struct pl_attempt *a,
-                             struct pl_http_request *r, struct pail_error **err)
+pail_code pl_azure_sign(struct pl_azure *az, const struct pl_attempt *a, struct pl_http_request *r,
+                        struct pail_error **err)
 {
     char date[PL_DATE_HTTP_SIZE];
-    pl_http_add_c(r, "x-ms-version", PL_AZURE_VERSION);
     pl_http_add_c(r, "x-ms-date", pl_date_http(a->now_ms, date));
     switch (az->auth) {
     case PL_AZURE_NONE: return no_credentials(err);
@@ -74,9 +74,16 @@ pail_code pl_azure_authorize(struct pl_azure *az, const struct pl_attempt *a,
     case PL_AZURE_SAS: return PAIL_OK;
     case PL_AZURE_BEARER: bearer(r, pl_str_c(az->token)); return PAIL_OK;
     case PL_AZURE_LOGIN: return by_login(az, r, err);
-    case PL_AZURE_KEY: return sign(az, r, err);
+    case PL_AZURE_KEY: return sign_by_key(az, r, err);
     }
     return PAIL_OK;
+}
+
+pail_code pl_azure_authorize(struct pl_azure *az, const struct pl_attempt *a,
+                             struct pl_http_request *r, struct pail_error **err)
+{
+    pl_http_add_c(r, "x-ms-version", PL_AZURE_VERSION);
+    return pl_azure_sign(az, a, r, err);
 }
 
 const char *pl_azure_iso(int64_t ms, char *out)

@@ -110,6 +110,19 @@ class Both:
         self.assertIn(b"sas", err.lower())
         self.assertNotIn(sas.split("sig=")[1].encode(), err)
 
+    def check_many(self, settings):
+        for name in ("m/1", "m/a b+c", "m/\u00fc"):
+            self.client.upload_blob(name, b"x")
+        code, _, err = servers.run(self.server, dict(settings, PAIL_LOG="debug"), "rm", "-r",
+                                   self.url("m/"))
+        self.assertEqual(code, 0, err.decode())
+        self.assertEqual(err.count(b"delete_many "), 1)
+        self.assertNotIn(b": delete ", err)  # none alone
+        self.assertEqual(list(self.client.list_blobs()), [])
+
+    def test_many_deletes_are_one_request(self):
+        self.check_many(self.server.settings())
+
     def test_connection_string_and_wrong_key(self):
         text = (f"AccountName={self.server.account};AccountKey={self.server.key};"
                 f"BlobEndpoint={self.server.endpoint};")
@@ -137,6 +150,9 @@ class AzuriteTlsTest(Both, unittest.TestCase):
         code, _, err = servers.run(self.server, settings, "ls", self.url())
         self.assertNotEqual(code, 0)
         self.assertIn(b"azure_storage_token", err)
+
+    def test_many_deletes_by_token(self):
+        self.check_many(self.server.bearer())
 
     def test_presigned_by_a_user_delegation_key(self):
         settings = self.server.bearer()

@@ -167,6 +167,66 @@ static void test_azure__delegation_key_is_fetched_once_for_many_urls(void)
     pail_error_free(err);
 }
 
+/* SPEC "Blob Batch", its sample answer, made shorter. */
+#define CALL(id, rest)                                                                             \
+    "--batchresponse_66925647\r\nContent-Type: application/http\r\nContent-ID: " id "\r\n\r\n"     \
+    "HTTP/1.1 " rest "\r\n\r\n"
+#define BATCH_END "--batchresponse_66925647--"
+
+static enum pl_next read_batch(struct pl_op *op, const char *body, struct pail_error **err)
+{
+    static const char *const settings[][2] = {{"account_name", "acct"},
+                                              {"azure_skip_signature", "1"}};
+    struct pl_settings s = {0};
+    struct pl_azure *az = open_with(settings, 2, &s, err);
+    struct pl_header type = {PL_STR("content-type"),
+                             PL_STR("multipart/mixed; boundary=batchresponse_66925647")};
+    struct pl_http_response r = {
+        .status = 202, .headers = &type, .header_count = 1, .body = PL_BUF_MAX(1 << 16)};
+    struct pl_attempt a = {.number = 1};
+    struct pl_verdict v = {0};
+    pthread_mutex_init(&az->dialect.lock, NULL);
+    pl_buf_puts(&r.body, body);
+    az->dialect.ops->parse(&az->dialect, op, &a, &r, &v, err);
+    pl_buf_dispose(&r.body);
+    pthread_mutex_destroy(&az->dialect.lock);
+    az->dialect.ops->free(&az->dialect);
+    pl_settings_dispose(&s);
+    return v.next;
+}
+
+static void test_azure__batch_tells_of_each_name(void)
+{
+    static const struct pl_name names[] = {{.key = "a"}, {.key = "b"}, {.key = "c"}};
+    struct pl_op op = {.kind = PL_OP_DELETE_MANY, .bucket = "con"};
+    struct pail_error *err = NULL;
+    op.in.delete_many.names = names;
+    op.in.delete_many.count = 3;
+    CHECK_INT(read_batch(&op,
+                         CALL("1", "403 Forbidden\r\nx-ms-error-code: AuthorizationFailure")
+                             CALL("0", "202 Accepted\r\nx-ms-version: 2018-11-09") CALL(
+                                 "2", "404 Not Found\r\nx-ms-error-code: BlobNotFound") BATCH_END,
+                         &err),
+              PL_NEXT_DONE);
+    CHECK_INT(op.out.error_count, 3);
+    CHECK(!op.out.errors[0] && op.out.errors[1] && !op.out.errors[2]);
+    CHECK_INT(pail_error_code(op.out.errors[1]), PAIL_E_FORBIDDEN);
+    CHECK_INT(read_batch(&op, CALL("0", "202 Accepted") BATCH_END, &err), PL_NEXT_RETRY);
+    CHECK_INT(pail_error_code(err), PAIL_E_PROTOCOL);
+    pail_error_free(err);
+    err = NULL;
+    CHECK_INT(read_batch(&op,
+                         CALL("0", "202 Accepted") CALL("1", "503 Busy") CALL("2", "202 Accepted")
+                             BATCH_END,
+                         &err),
+              PL_NEXT_THROTTLED);
+    for (size_t i = 0; i < op.out.error_count; i++) {
+        pail_error_free(op.out.errors[i]);
+    }
+    pail_error_free(err);
+    pl_arena_dispose(&op.arena);
+}
+
 static void expect_refused(const char *name, const char *value)
 {
     const char *const settings[][2] = {{name, value}};
@@ -211,6 +271,7 @@ int main(void)
     RUN(test_azure__connection_string_fills_what_is_not_given);
     RUN(test_azure__login_is_what_is_left);
     RUN(test_azure__delegation_key_is_fetched_once_for_many_urls);
+    RUN(test_azure__batch_tells_of_each_name);
     RUN(test_azure__what_makes_no_sense_is_refused);
     RUN(test_azure__metadata_names_go_and_come_back);
     return test_end();
