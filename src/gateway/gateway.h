@@ -69,10 +69,13 @@ struct pl_gateway {
 /* Set the fields above first. Errors: those of pl_http_server_start. */
 PAIL_MUST pail_code pl_gateway_start(struct pl_gateway *g, const struct pl_http_server_opts *opts,
                                      struct pail_error **err);
-/* Adds a key; buckets NULL: all. */
-PAIL_MUST pail_code pl_gateway_add_key(struct pl_gateway *g, const char *id, const char *secret,
-                                       const char *const *buckets, size_t bucket_count,
-                                       bool read_only, struct pail_error **err);
+/* Puts a key before a list; buckets NULL: all. */
+PAIL_MUST pail_code pl_gateway_key(struct pl_gw_key **list, const char *id, const char *secret,
+                                   const char *const *buckets, size_t bucket_count, bool read_only,
+                                   struct pail_error **err);
+void pl_gateway_free_keys(struct pl_gw_key *list);
+/* Takes the list for that of the server, also while it runs: the next request is held to it. */
+void pl_gateway_set_keys(struct pl_gateway *g, struct pl_gw_key *list);
 void pl_gateway_stop(struct pl_gateway *g, unsigned wait_ms);
 
 /* ---- one call ---- */
