@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,19 @@ static char *read_text(const char *path)
     return text;
 }
 
+static void free_secret(char *text, size_t n)
+{
+    if (text != NULL) {
+        explicit_bzero(text, n);
+        free(text);
+    }
+}
+
+static char *copy(const char *text)
+{
+    return text != NULL ? mem_text(text) : NULL;
+}
+
 struct keys {
     pail_server_key keys[KEYS_MAX];
     const char *buckets[KEYS_MAX][LIST_MAX];
@@ -176,6 +190,7 @@ static int read_keys(struct keys *k, char *pair, char *file)
         return fail_usage("--key: write ID:SECRET");
     }
     char *save = NULL;
+    size_t before = k->count;
     unsigned number = 0;
     for (char *line = file != NULL ? strtok_r(file, "\n", &save) : NULL; line != NULL;
          line = strtok_r(NULL, "\n", &save)) {
@@ -185,7 +200,7 @@ static int read_keys(struct keys *k, char *pair, char *file)
                 "--credentials: entry %u is not `ID SECRET [read-only] [buckets=A,B]`", number);
         }
     }
-    return opt.credentials != NULL && k->count == 0
+    return opt.credentials != NULL && k->count == before
                ? fail_usage("--credentials: %s has no key", opt.credentials)
                : 0;
 }
@@ -249,6 +264,53 @@ void serve_wait(int64_t ms)
     }
 }
 
+static volatile sig_atomic_t reload_asked;
+
+static void ask_reload(int number)
+{
+    (void)number;
+    reload_asked = 1;
+}
+
+/* Reads --credentials again. What cannot be read changes nothing. */
+static void reload(pail_server *server)
+{
+    pail_error *err = NULL;
+    struct keys *keys = mem_new(sizeof *keys);
+    char *pair = copy(opt.key), *file = read_text(opt.credentials);
+    if (file == NULL) {
+        (void)fail_usage("cannot read %s; the keys stay as they were", opt.credentials);
+    } else if (read_keys(keys, pair, file) == 0 &&
+               pail_server_set_keys(server, keys->keys, keys->count, &err) != PAIL_OK) {
+        (void)fail_error(opt.credentials, err);
+    }
+    pail_error_free(err);
+    free_secret(file, TEXT_MAX);
+    mem_free(pair);
+    mem_free(keys);
+}
+
+/* SIGHUP ends a server only where it has nothing to read again. */
+static void run_until_interrupt(pail_server *server)
+{
+    while (!app.interrupted) {
+        serve_wait(500);
+        if (reload_asked) {
+            reload_asked = 0;
+            reload(server);
+        }
+    }
+}
+
+static void catch_hangup(void)
+{
+    struct sigaction action = {.sa_handler = ask_reload};
+    sigemptyset(&action.sa_mask);
+    if (opt.credentials != NULL) {
+        sigaction(SIGHUP, &action, NULL);
+    }
+}
+
 static int serve(pail_client *client, const char *text, const pail_server_opts *o)
 {
     pail_server *server = NULL;
@@ -257,8 +319,9 @@ static int serve(pail_client *client, const char *text, const pail_server_opts *
     if (pail_server_start(client, o, &server, &err) != PAIL_OK) {
         status = fail_error(text, err);
     } else {
+        catch_hangup();
         greet(server, o->key_count == 0, text);
-        serve_wait(-1);
+        run_until_interrupt(server);
         app.interrupted = 0; /* that is how it ends: no failure */
         pail_server_stop(server, STOP_MS);
     }
@@ -294,11 +357,6 @@ static int serve_url(const char *url, const pail_server_opts *o)
     status = status != 0 ? status : serve(target.client, target.text, o);
     target_dispose(&target);
     return status;
-}
-
-static char *copy(const char *text)
-{
-    return text != NULL ? mem_text(text) : NULL;
 }
 
 static int run(int argc, char **argv)
@@ -342,9 +400,9 @@ static int run(int argc, char **argv)
     o.tls_key = tls_key;
     o.access = strcmp(opt.log, "off") == 0 ? NULL : log_access;
     status = status != 0 ? status : serve_url(argc > 0 ? argv[0] : "local:", &o);
-    free(file);
+    free_secret(file, TEXT_MAX);
     free(cert);
-    free(tls_key);
+    free_secret(tls_key, TEXT_MAX);
     mem_free(addr);
     mem_free(pair);
     mem_free(only);
@@ -374,9 +432,10 @@ const struct command cmd_serve = {
     .name = "serve",
     .usage = "[--addr ADDRESS:PORT] [--key ID:SECRET] [URL]",
     .summary = "serve a store as S3",
-    .details = "URL is that of a store: local: (the default), s3:, file:///dir, memory:\n"
-               "Without --key or --credentials the store's own key is used; it is shown on a\n"
-               "terminal only. Ends cleanly on SIGINT and SIGTERM.",
+    .details =
+        "URL is that of a store: local: (the default), s3:, file:///dir, memory:\n"
+        "Without --key or --credentials the store's own key is used; it is shown on a\n"
+        "terminal only. Ends cleanly on SIGINT and SIGTERM; SIGHUP reads --credentials again.",
     .opts = opts,
     .opt_count = CLI_COUNT(opts),
     .min_args = 0,

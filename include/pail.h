@@ -837,6 +837,10 @@ typedef struct pail_server_opts {
  * Threads: any. Network: listens. */
 PAIL_API PAIL_MUST pail_code pail_server_start(pail_client *client, const pail_server_opts *opts,
                                                pail_server **out, pail_error **err);
+/* Takes these keys instead of those given before, all at once; the store's own stays. Requests that
+ * were let in go on. Errors: PAIL_E_BAD_ARGUMENT, and the keys are as before. Threads: any. */
+PAIL_API PAIL_MUST pail_code pail_server_set_keys(pail_server *server, const pail_server_key *keys,
+                                                  size_t count, pail_error **err);
 /* "http://127.0.0.1:9000", and the store's own key, of which the secret must not be logged. Valid
  * as long as the server. */
 PAIL_API const char *pail_server_address(const pail_server *server);

@@ -49,16 +49,25 @@ static bool is_loopback(const char *address)
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
 
-static pail_code check(const pail_server_opts *o, const char *address, struct pail_error **err)
+static pail_code check_keys(const pail_server_key *keys, size_t count, struct pail_error **err)
 {
-    for (size_t i = 0; i < o->key_count; i++) {
-        const pail_server_key *k = &o->keys[i];
+    for (size_t i = 0; i < count; i++) {
+        const pail_server_key *k = &keys[i];
         if (!k->id || !*k->id || !k->secret || !*k->secret || strchr(k->id, '/') ||
             !pl_header_safe(pl_str_c(k->id))) {
             return pl_fail(err, PAIL_E_BAD_ARGUMENT,
                            "key %zu has no id or secret, or a character that no id may have",
                            i + 1);
         }
+    }
+    return PAIL_OK;
+}
+
+static pail_code check(const pail_server_opts *o, const char *address, struct pail_error **err)
+{
+    pail_code rc = check_keys(o->keys, o->key_count, err);
+    if (rc) {
+        return rc;
     }
     if (o->key_count == 0 && !is_loopback(address)) {
         pl_fail(err, PAIL_E_BAD_ARGUMENT,
@@ -84,14 +93,20 @@ static const char *const *copy_list(struct pl_arena *a, const char *const *list,
     return copy;
 }
 
-static pail_code add_keys(pail_server *s, const pail_server_opts *o, struct pail_error **err)
+/* The store's own key, and those given. */
+static pail_code set_keys(pail_server *s, const pail_server_key *keys, size_t count,
+                          struct pail_error **err)
 {
-    pail_code rc =
-        pl_gateway_add_key(&s->gateway, s->record.id, s->record.secret, NULL, 0, false, err);
-    for (size_t i = 0; rc == PAIL_OK && i < o->key_count; i++) {
-        const pail_server_key *k = &o->keys[i];
-        rc = pl_gateway_add_key(&s->gateway, k->id, k->secret, k->buckets, k->bucket_count,
-                                k->read_only, err);
+    struct pl_gw_key *list = NULL;
+    pail_code rc = pl_gateway_key(&list, s->record.id, s->record.secret, NULL, 0, false, err);
+    for (size_t i = 0; rc == PAIL_OK && i < count; i++) {
+        rc = pl_gateway_key(&list, keys[i].id, keys[i].secret, keys[i].buckets,
+                            keys[i].bucket_count, keys[i].read_only, err);
+    }
+    if (rc) {
+        pl_gateway_free_keys(list);
+    } else {
+        pl_gateway_set_keys(&s->gateway, list);
     }
     return rc;
 }
@@ -170,7 +185,7 @@ static pail_code start(pail_client *c, const pail_server_opts *o, bool holds, pa
     pthread_rwlock_init(&s->gateway.keys_lock, NULL);
     rc = pl_serve_record_open(c, &s->record, err);
     rc = rc ? rc : fill(s, o, err);
-    rc = rc ? rc : add_keys(s, o, err);
+    rc = rc ? rc : set_keys(s, o->keys, o->key_count, err);
     rc = rc ? rc : listen_on(s, o, address, err);
     if (rc) {
         dispose(s, 0);
@@ -211,6 +226,16 @@ PAIL_API void pail_server_stop(pail_server *s, uint32_t wait_ms)
     }
     pthread_mutex_unlock(&lock);
     dispose(s, wait_ms);
+}
+
+PAIL_API pail_code pail_server_set_keys(pail_server *s, const pail_server_key *keys, size_t count,
+                                        pail_error **err)
+{
+    if (!s || (count && !keys)) {
+        return pl_fail(err, PAIL_E_BAD_ARGUMENT, "there is no server, or no list of keys");
+    }
+    pail_code rc = check_keys(keys, count, err);
+    return rc ? rc : set_keys(s, keys, count, err);
 }
 
 PAIL_API const char *pail_server_address(const pail_server *s)

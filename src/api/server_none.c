@@ -10,6 +10,15 @@ PAIL_API pail_code pail_server_start(pail_client *c, const pail_server_opts *opt
     return pl_fail(err, PAIL_E_UNSUPPORTED, "this library was built without the S3 server");
 }
 
+PAIL_API pail_code pail_server_set_keys(pail_server *s, const pail_server_key *keys, size_t count,
+                                        pail_error **err)
+{
+    (void)s;
+    (void)keys;
+    (void)count;
+    return pl_fail(err, PAIL_E_UNSUPPORTED, "this library was built without the S3 server");
+}
+
 PAIL_API const char *pail_server_address(const pail_server *s)
 {
     (void)s;

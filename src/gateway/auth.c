@@ -92,6 +92,21 @@ static bool all_signed(const struct pl_gw_call *c)
     return true;
 }
 
+/* What a claim's key lets in, once its signature is known to be right or wrong. */
+static bool accept(struct pl_gw_call *c, enum pl_sigv4_verdict v)
+{
+    if (v == PL_SIGV4_GOOD) {
+        c->access_key = c->who->id;
+        return true;
+    }
+    c->who = NULL;
+    if (v == PL_SIGV4_BAD) {
+        return refuse(c, "SignatureDoesNotMatch", NULL);
+    }
+    pl_gw_fail(c, "SlowDown", NULL);
+    return false;
+}
+
 static bool verify(struct pl_gw_call *c, struct pl_hmac *h)
 {
     int found = find_key(c, h);
@@ -105,20 +120,14 @@ static bool verify(struct pl_gw_call *c, struct pl_hmac *h)
                                  .payload_hash = c->payload_hash};
     enum pl_sigv4_verdict v =
         found < 0 ? PL_SIGV4_FAILED : pl_sigv4_verify(&c->claim, h, c->signing_key, &r);
-    if (v == PL_SIGV4_FAILED) {
-        c->who = NULL;
-        pl_gw_fail(c, "SlowDown", NULL);
+    if (!accept(c, v)) {
         return false;
-    }
-    if (v == PL_SIGV4_BAD) {
-        c->who = NULL;
-        return refuse(c, "SignatureDoesNotMatch", NULL);
     }
     if (!all_signed(c)) {
         c->who = NULL;
+        c->access_key = NULL;
         return refuse(c, "AccessDenied", "an x-amz- header of the request is not signed");
     }
-    c->access_key = c->who->id;
     return true;
 }
 
@@ -229,6 +238,9 @@ bool pl_gw_admit(struct pl_gw_call *c)
     bool signs = pl_http_call_header(c->http, "authorization").ptr ||
                  pl_gw_param(c, "X-Amz-Signature") || pl_gw_param(c, "X-Amz-Algorithm") ||
                  pl_gw_param(c, "X-Amz-Credential");
+    if (c->route->body == PL_GW_FORM) { /* pl_gw_admit_form decides, when the fields are there */
+        return !signs || refuse(c, "AccessDenied", "a form is signed by its policy");
+    }
     if (!signs) {
         return public_may(c) || refuse(c, "AccessDenied", NULL);
     }
@@ -237,4 +249,38 @@ bool pl_gw_admit(struct pl_gw_call *c)
     }
     return pl_gw_may(c, c->bucket, c->route->writes) ||
            refuse(c, "AccessDenied", "The access key has no right to do that");
+}
+
+bool pl_gw_admit_form(struct pl_gw_call *c)
+{
+    struct pl_hmac h = {0};
+    const char *algorithm = pl_gw_field(c, "x-amz-algorithm"), *policy = pl_gw_field(c, "policy");
+    if (!policy) {
+        return refuse(c, "AccessDenied", "the form has no policy");
+    }
+    if (!algorithm || strcmp(algorithm, "AWS4-HMAC-SHA256") != 0 ||
+        !pl_gw_field(c, "x-amz-signature")) {
+        pl_gw_fail(c, "InvalidArgument",
+                   "the form needs x-amz-algorithm=AWS4-HMAC-SHA256 and x-amz-signature before "
+                   "the file");
+        return false;
+    }
+    const char *wrong = pl_sigv4_claim_post(&c->claim, pl_str_c(pl_gw_field(c, "x-amz-credential")),
+                                            pl_str_c(pl_gw_field(c, "x-amz-date")),
+                                            pl_str_c(pl_gw_field(c, "x-amz-signature")));
+    if (wrong) {
+        return refuse(c, "AccessDenied", wrong);
+    }
+    if (pl_hmac_init(&h, NULL)) {
+        pl_gw_fail(c, "SlowDown", NULL);
+        return false;
+    }
+    int found = find_key(c, &h);
+    bool ok = found == 0 ? refuse(c, "InvalidAccessKeyId", NULL)
+                         : accept(c, found < 0 ? PL_SIGV4_FAILED
+                                               : pl_sigv4_verify_post(&c->claim, &h, c->signing_key,
+                                                                      pl_str_c(policy)));
+    pl_hmac_dispose(&h);
+    return ok && (pl_gw_may(c, c->bucket, true) ||
+                  refuse(c, "AccessDenied", "The access key has no right to do that"));
 }

@@ -96,7 +96,8 @@ bool pl_gw_body_begin(struct pl_gw_call *c)
     b->is_chunked = c->payload >= PL_GW_CHUNKED;
     b->small = PL_BUF_MAX(64 << 20);
     b->wanted = c->route->body != PL_GW_NO_BODY;
-    if (!take_length(c) || !take_md5(c) || !take_checksum(c)) {
+    bool form = c->route->body == PL_GW_FORM; /* what is said of a file stands in its fields */
+    if (!take_length(c) || (!form && (!take_md5(c) || !take_checksum(c)))) {
         return false;
     }
     if (c->route->body == PL_GW_XML && b->length != UINT64_MAX && b->length > XML_MAX) {
@@ -148,7 +149,7 @@ static pail_code take_bytes(void *ctx, const void *data, size_t n)
         bad(c, pl_buf_rc(&b->small) == PAIL_E_NO_MEMORY ? "SlowDown" : "EntityTooLarge", NULL);
         return PAIL_E_NO_MEMORY;
     }
-    return PAIL_OK;
+    return c->route->body != PL_GW_FORM || pl_gw_form_data(c) ? PAIL_OK : PAIL_E_BAD_ARGUMENT;
 }
 
 static bool begin_chunks(struct pl_gw_call *c)

@@ -155,9 +155,9 @@ static void free_key(struct pl_gw_key *k)
     pl_free(k);
 }
 
-pail_code pl_gateway_add_key(struct pl_gateway *g, const char *id, const char *secret,
-                             const char *const *buckets, size_t count_of, bool read_only,
-                             struct pail_error **err)
+pail_code pl_gateway_key(struct pl_gw_key **list, const char *id, const char *secret,
+                         const char *const *buckets, size_t count_of, bool read_only,
+                         struct pail_error **err)
 {
     struct pl_gw_key *k = pl_calloc(1, sizeof *k);
     bool ok = k != NULL;
@@ -179,21 +179,34 @@ pail_code pl_gateway_add_key(struct pl_gateway *g, const char *id, const char *s
         }
         return pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a key");
     }
-    pthread_rwlock_wrlock(&g->keys_lock);
-    k->next = g->keys;
-    g->keys = k;
-    pthread_rwlock_unlock(&g->keys_lock);
+    k->next = *list;
+    *list = k;
     return PAIL_OK;
+}
+
+void pl_gateway_free_keys(struct pl_gw_key *list)
+{
+    while (list) {
+        struct pl_gw_key *next = list->next;
+        free_key(list);
+        list = next;
+    }
+}
+
+void pl_gateway_set_keys(struct pl_gateway *g, struct pl_gw_key *list)
+{
+    pthread_rwlock_wrlock(&g->keys_lock);
+    struct pl_gw_key *before = g->keys;
+    g->keys = list;
+    pthread_rwlock_unlock(&g->keys_lock);
+    pl_gateway_free_keys(before); /* calls have copies of what they need */
 }
 
 void pl_gateway_stop(struct pl_gateway *g, unsigned wait_ms)
 {
     pl_http_server_stop(g->http, wait_ms);
     g->http = NULL;
-    while (g->keys) {
-        struct pl_gw_key *next = g->keys->next;
-        free_key(g->keys);
-        g->keys = next;
-    }
+    pl_gateway_free_keys(g->keys);
+    g->keys = NULL;
     pthread_rwlock_destroy(&g->keys_lock);
 }

@@ -69,10 +69,13 @@ struct pl_gateway {
 /* Set the fields above first. Errors: those of pl_http_server_start. */
 PAIL_MUST pail_code pl_gateway_start(struct pl_gateway *g, const struct pl_http_server_opts *opts,
                                      struct pail_error **err);
-/* Adds a key; buckets NULL: all. */
-PAIL_MUST pail_code pl_gateway_add_key(struct pl_gateway *g, const char *id, const char *secret,
-                                       const char *const *buckets, size_t bucket_count,
-                                       bool read_only, struct pail_error **err);
+/* Puts a key before a list; buckets NULL: all. */
+PAIL_MUST pail_code pl_gateway_key(struct pl_gw_key **list, const char *id, const char *secret,
+                                   const char *const *buckets, size_t bucket_count, bool read_only,
+                                   struct pail_error **err);
+void pl_gateway_free_keys(struct pl_gw_key *list);
+/* Takes the list for that of the server, also while it runs: the next request is held to it. */
+void pl_gateway_set_keys(struct pl_gateway *g, struct pl_gw_key *list);
 void pl_gateway_stop(struct pl_gateway *g, unsigned wait_ms);
 
 /* ---- one call ---- */
@@ -116,6 +119,14 @@ struct pl_gw_body {
     struct pl_gw_ring *ring;
 };
 
+/* A form that a browser posts: fields, then the file. */
+struct pl_gw_form {
+    struct pl_header *fields; /* in the arena, values with a NUL behind them */
+    size_t count;
+    bool in_file;         /* the fields are there and were let in */
+    uint64_t least, most; /* bytes that the policy takes */
+};
+
 struct pl_gw_call;
 struct pl_gw_route {
     const char *operation;
@@ -124,9 +135,10 @@ struct pl_gw_route {
     enum pl_gw_level { PL_GW_SERVICE, PL_GW_BUCKET, PL_GW_OBJECT } level;
     const char *param, *header; /* NULL: none is needed */
     bool writes;
-    enum { PL_GW_NO_BODY, PL_GW_XML, PL_GW_BYTES } body;
-    /* After admission. XML: with the body in body.small, verified. BYTES: before the body comes;
-     * `finish` then runs after it. */
+    enum { PL_GW_NO_BODY, PL_GW_XML, PL_GW_BYTES, PL_GW_FORM } body;
+    /* After admission. FORM: admitted once its fields are there; run comes after its file. XML:
+     * with the body in body.small, verified. BYTES: before the body comes; `finish` then runs after
+     * it. */
     void (*run)(struct pl_gw_call *c);
     void (*finish)(struct pl_gw_call *c);
 };
@@ -172,6 +184,7 @@ struct pl_gw_call {
     struct pl_gw_body body;
     struct pl_gw_stream out;
     struct pl_gw_worker worker;
+    struct pl_gw_form form;
     pail_attributes attr; /* of a put */
     pail_conditions cond;
     uint64_t bytes_out;
@@ -209,6 +222,19 @@ bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write);
 void pl_gw_cors_headers(struct pl_gw_call *c);
 /* A preflight: true where it was one, and is answered. */
 bool pl_gw_preflight(struct pl_gw_call *c);
+
+/* The same gate for a form, once its fields are there. */
+bool pl_gw_admit_form(struct pl_gw_call *c);
+
+/* ---- form.c, policy.c ---- */
+
+/* A field's value, its name without case; NULL: not there. */
+const char *pl_gw_field(const struct pl_gw_call *c, const char *name);
+/* Bytes came; they are in body.small. False: an error was set. */
+bool pl_gw_form_data(struct pl_gw_call *c);
+void pl_gw_post_object(struct pl_gw_call *c);
+/* Whether the policy, which was verified, lets the fields pass. False: an error was set. */
+bool pl_gw_policy_allows(struct pl_gw_call *c);
 
 /* ---- errors.c ---- */
 
@@ -300,6 +326,8 @@ void pl_gw_object_attributes(struct pl_gw_call *c);
 void pl_gw_put_object(struct pl_gw_call *c);
 void pl_gw_put_part(struct pl_gw_call *c);
 void pl_gw_put_finish(struct pl_gw_call *c);
+/* Stores body.small under the key, with attr; worker.etag is its ETag. An error may be set. */
+void pl_gw_put_small(struct pl_gw_call *c);
 /* Ends the worker's op, which fails unless the body was verified. */
 void pl_gw_worker_join(struct pl_gw_call *c);
 

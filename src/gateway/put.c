@@ -182,7 +182,7 @@ void pl_gw_put_part(struct pl_gw_call *c)
 
 /* ---- end ---- */
 
-static void run_small(struct pl_gw_call *c)
+void pl_gw_put_small(struct pl_gw_call *c)
 {
     struct pl_simple s;
     static char nothing;
@@ -224,7 +224,7 @@ void pl_gw_put_finish(struct pl_gw_call *c)
             pl_gw_fail_op(c, c->worker.rc, c->worker.error);
         }
     } else if (!c->error) {
-        run_small(c);
+        pl_gw_put_small(c);
     }
     if (!c->error) {
         reply(c);

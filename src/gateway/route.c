@@ -4,6 +4,7 @@
 #define NO    PL_GW_NO_BODY
 #define XML   PL_GW_XML
 #define BYTES PL_GW_BYTES
+#define FORM  PL_GW_FORM
 
 /* The first that fits counts: those that need a parameter or a header stand before those without.
  */
@@ -41,6 +42,8 @@ static const struct pl_gw_route routes[] = {
     {"CreateBucket", "PUT", PL_GW_BUCKET, NULL, NULL, true, XML, pl_gw_create_bucket, NULL},
     {"DeleteBucket", "DELETE", PL_GW_BUCKET, NULL, NULL, true, NO, pl_gw_delete_bucket, NULL},
     {"DeleteObjects", "POST", PL_GW_BUCKET, "delete", NULL, true, XML, pl_gw_delete_objects, NULL},
+
+    {"PostObject", "POST", PL_GW_BUCKET, NULL, "content-type", true, FORM, pl_gw_post_object, NULL},
 
     {"ListParts", "GET", PL_GW_OBJECT, "uploadId", NULL, false, NO, pl_gw_list_parts, NULL},
     {"GetObjectTagging", "GET", PL_GW_OBJECT, "tagging", NULL, false, NO, pl_gw_get_tags, NULL},

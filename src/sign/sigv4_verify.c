@@ -89,6 +89,15 @@ const char *pl_sigv4_claim_query(struct pl_sigv4_claim *c, struct pl_str credent
     return wrong ? wrong : check_rest(c);
 }
 
+const char *pl_sigv4_claim_post(struct pl_sigv4_claim *c, struct pl_str credential,
+                                struct pl_str date, struct pl_str signature)
+{
+    *c = (struct pl_sigv4_claim){
+        .date = date, .signed_headers = PL_STR("host"), .signature = signature};
+    const char *wrong = take_credential(c, credential);
+    return wrong ? wrong : check_rest(c);
+}
+
 bool pl_sigv4_claim_key(const struct pl_sigv4_claim *c, struct pl_hmac *h, struct pl_str secret,
                         unsigned char key[PL_SHA256_BYTES])
 {
@@ -247,4 +256,19 @@ enum pl_sigv4_verdict pl_sigv4_verify(const struct pl_sigv4_claim *c, struct pl_
     }
     pl_buf_dispose(&text);
     return v;
+}
+
+/* SPEC S3 "Authenticating requests in browser-based uploads using POST": the signature is that of
+ * the policy. */
+enum pl_sigv4_verdict pl_sigv4_verify_post(const struct pl_sigv4_claim *c, struct pl_hmac *h,
+                                           const unsigned char key[PL_SHA256_BYTES],
+                                           struct pl_str policy)
+{
+    unsigned char sum[PL_SHA256_BYTES];
+    char hex[PL_SHA256_HEX];
+    if (!pl_hmac_key(h, key, PL_SHA256_BYTES) || !pl_hmac_sum(h, policy, sum)) {
+        return PL_SIGV4_FAILED;
+    }
+    pl_hex_encode(hex, sum, sizeof sum);
+    return pl_sigv4_same(c->signature, pl_str_c(hex)) ? PL_SIGV4_GOOD : PL_SIGV4_BAD;
 }

@@ -22,6 +22,10 @@ const char *pl_sigv4_claim_query(struct pl_sigv4_claim *c, struct pl_str credent
                                  struct pl_str date, struct pl_str expires,
                                  struct pl_str signed_headers, struct pl_str signature);
 
+/* From the fields of a form that a browser posts. */
+const char *pl_sigv4_claim_post(struct pl_sigv4_claim *c, struct pl_str credential,
+                                struct pl_str date, struct pl_str signature);
+
 /* The signing key of a claim for a secret. False: OpenSSL refused. The caller zeroes it. */
 PAIL_MUST bool pl_sigv4_claim_key(const struct pl_sigv4_claim *c, struct pl_hmac *h,
                                   struct pl_str secret, unsigned char key[PL_SHA256_BYTES]);
@@ -33,6 +37,11 @@ enum pl_sigv4_verdict { PL_SIGV4_GOOD, PL_SIGV4_BAD, PL_SIGV4_FAILED };
 PAIL_MUST enum pl_sigv4_verdict pl_sigv4_verify(const struct pl_sigv4_claim *c, struct pl_hmac *h,
                                                 const unsigned char key[PL_SHA256_BYTES],
                                                 const struct pl_sigv4_request *request);
+/* The same for a form: what is signed is its policy, in base64 as it came. */
+PAIL_MUST enum pl_sigv4_verdict pl_sigv4_verify_post(const struct pl_sigv4_claim *c,
+                                                     struct pl_hmac *h,
+                                                     const unsigned char key[PL_SHA256_BYTES],
+                                                     struct pl_str policy);
 /* Equal texts of any length, in a time that depends on the lengths alone. */
 bool pl_sigv4_same(struct pl_str a, struct pl_str b);
 /* Whether a header is among those that the claim says are signed. */
