@@ -131,6 +131,17 @@ static pail_code code_of(int error_number)
     }
 }
 
+static const char *hint_of(int error_number)
+{
+    switch (error_number) {
+    case EISDIR: return "a folder has that name: choose another, or move the folder away";
+    case ENOTDIR: return "a part of the path is a file";
+    case ENOSPC:
+    case EDQUOT: return "free some space, or choose another place";
+    default: return NULL;
+    }
+}
+
 int fail_errno(const char *subject, int error_number, int otherwise)
 {
     if (app.interrupted) {
@@ -139,8 +150,8 @@ int fail_errno(const char *subject, int error_number, int otherwise)
     char room[128];
     pail_code code = code_of(error_number);
     const char *message = strerror_r(error_number, room, sizeof room);
-    line(subject, message, "", NULL);
-    record(code, subject, message, NULL, NULL);
+    line(subject, message, "", hint_of(error_number));
+    record(code, subject, message, hint_of(error_number), NULL);
     int status = exit_status(code);
     return status != 1 ? status : otherwise;
 }

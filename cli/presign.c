@@ -12,7 +12,7 @@ static struct {
     const char *type, *disposition;
     uint64_t expires_s;
     bool serve;
-} opt;
+} opt = {.expires_s = 3600};
 
 static void show(const pail_presigned *signed_url, const char *method)
 {
@@ -65,7 +65,7 @@ static int presign_and_serve(struct target *target, const char *method)
     } else {
         status = presign(target, method);
         if (status == 0 && out_flush()) {
-            serve_wait((int64_t)(opt.expires_s != 0 ? opt.expires_s : 3600) * 1000);
+            serve_wait((int64_t)opt.expires_s * 1000);
             app.interrupted = 0; /* the usual way to end it */
         }
         pail_server_stop(server, 5000);
@@ -81,8 +81,8 @@ static int run(int argc, char **argv)
     if (strcmp(method, "GET") != 0 && strcmp(method, "PUT") != 0) {
         return fail_usage("--method: \"%s\" is not GET or PUT", method);
     }
-    if (opt.expires_s > UINT32_MAX) {
-        return fail_usage("--expires: too long");
+    if (opt.expires_s == 0 || opt.expires_s > UINT32_MAX) {
+        return fail_usage("--expires: from 1 second to 7 days");
     }
     struct target target;
     int status = target_need_object(argv[0], &target);
