@@ -176,6 +176,18 @@ bool pl_header_safe(struct pl_str s)
     return true;
 }
 
+bool pl_header_token(struct pl_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              (c && strchr("!#$%&'*+-.^_`|~", c)))) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
 /* Matches one [set] at *p against c and moves *p behind it. A set without its ] is a literal [. */
 static bool match_set(const char **p, char c)
 {

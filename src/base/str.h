@@ -50,6 +50,8 @@ bool pl_utf8_valid(
     struct pl_str s); /* RFC 3629: no overlong forms, no surrogates, at most U+10FFFF */
 /* Whether s may stand in a header: no byte below 0x20 but the tab inside a value, no 0x7f. */
 bool pl_header_safe(struct pl_str s);
+/* Whether s may be the name of a header. SPEC RFC 9110#5.6.2: one or more tchar. */
+bool pl_header_token(struct pl_str s);
 /* Shell-like match of a whole name: * ? [a-z] [!a-z], backslash quotes. */
 bool pl_glob_match(const char *pattern, const char *name);
 /* How many leading bytes of the pattern are literal. */

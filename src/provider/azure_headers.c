@@ -5,6 +5,7 @@
 #include "codec/encoded_word.h"
 #include "codec/hex.h"
 #include "codec/url.h"
+#include "provider/request.h"
 #include "provider/azure.h"
 
 /* SPEC "Naming and referencing metadata": names are C# identifiers. Other characters become _xHHHH_
@@ -53,23 +54,11 @@ void pl_azure_metadata_name_decode(char *name)
     *to = '\0';
 }
 
-static bool is_token(struct pl_str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c && strchr("!#$%&'*+-.^_`|~", c)))) {
-            return false;
-        }
-    }
-    return name.len > 0;
-}
-
 static pail_code add_one(struct pl_azure_build *b, const pail_kv *kv)
 {
     struct pl_buf low = PL_BUF_MAX(1024), name = PL_BUF_MAX(8192), value = PL_BUF_MAX(64 * 1024);
     pail_code rc = PAIL_OK;
-    if (!is_token(pl_str_c(kv->name))) {
+    if (!pl_header_token(pl_str_c(kv->name))) {
         rc = pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
                      "metadata name \"%s\" cannot stand in a header: letters, digits and - . _ do",
                      kv->name && pl_header_safe(pl_str_c(kv->name)) ? kv->name : "?");
@@ -242,45 +231,13 @@ void pl_azure_add_conditions(struct pl_azure_build *b, const pail_conditions *co
 }
 
 /* What the signature, the engine or the operation itself decide. */
-static bool is_reserved(struct pl_str name)
-{
-    static const char *const names[] = {
-        "host",       "authorization",   "content-length", "transfer-encoding",
-        "connection", "x-ms-date",       "x-ms-version",   "x-ms-range",
-        "range",      "if-match",        "if-none-match",  "x-ms-copy-source",
-        "expect",     "accept-encoding", "x-ms-blob-type"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (pl_str_ieq(name, pl_str_c(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
+static const char *const reserved[] = {
+    "host",       "authorization",   "content-length", "transfer-encoding",
+    "connection", "x-ms-date",       "x-ms-version",   "x-ms-range",
+    "range",      "if-match",        "if-none-match",  "x-ms-copy-source",
+    "expect",     "accept-encoding", "x-ms-blob-type", NULL};
 
 pail_code pl_azure_add_extra(struct pl_azure_build *b)
 {
-    for (size_t i = 0; i < b->op->header_count; i++) {
-        struct pl_str name = pl_str_c(b->op->headers[i].name);
-        struct pl_str value = pl_str_c(b->op->headers[i].value);
-        if (!is_token(name) || !pl_header_safe(value)) {
-            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
-                           "an extra header has a name or value that cannot be sent");
-        }
-        if (is_reserved(name)) {
-            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT, "header %s is set by the request itself",
-                           b->op->headers[i].name);
-        }
-        size_t j = 0;
-        while (j < b->r->header_count && !pl_str_ieq(b->r->headers[j].name, name)) {
-            j++;
-        }
-        if (j < b->r->header_count) { /* the caller's own word for it counts */
-            char *copy = pl_arena_dup(&b->r->arena, value);
-            b->r->failed |= !copy;
-            b->r->headers[j].value = pl_str_c(copy);
-        } else {
-            pl_http_add(b->r, b->op->headers[i].name, value);
-        }
-    }
-    return PAIL_OK;
+    return pl_request_add_extra(b->r, b->op, reserved, b->err);
 }

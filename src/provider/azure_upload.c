@@ -8,39 +8,15 @@
 #include "codec/url.h"
 #include "codec/xml.h"
 #include "provider/azure.h"
+#include "provider/request.h"
 
-enum { CHUNK = 256 * 1024, ID_BYTES = 12, XML_MAX = 8 << 20 };
-
-static pail_code read_all(struct pl_digest *d, const struct pl_body *source,
-                          struct pail_error **err)
-{
-    if (source->kind == PL_BODY_MEM) {
-        pl_digest_update(d, source->ptr, (size_t)source->len);
-        return PAIL_OK;
-    }
-    char *chunk = source->len ? pl_alloc(CHUNK) : NULL;
-    if (source->len && !chunk) {
-        return pl_fail(err, PAIL_E_NO_MEMORY, "no memory to read the source");
-    }
-    pail_code rc = PAIL_OK;
-    for (uint64_t at = 0; at < source->len && !rc;) {
-        size_t n = source->len - at < CHUNK ? (size_t)(source->len - at) : CHUNK;
-        if (!pl_body_read(source, at, chunk, n)) {
-            rc = errno ? pl_fail_errno(err, errno, "cannot read the source")
-                       : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
-        }
-        pl_digest_update(d, chunk, rc ? 0 : n);
-        at += n;
-    }
-    pl_free(chunk);
-    return rc;
-}
+enum { ID_BYTES = 12, XML_MAX = 8 << 20 };
 
 static pail_code compute(struct pl_azure_build *b, enum pl_sum sum)
 {
     struct pl_digest d = {0};
     pail_code rc = pl_digest_init(&d, sum, b->err);
-    rc = rc ? rc : read_all(&d, b->op->in.put.source, b->err);
+    rc = rc ? rc : pl_request_digest_source(&d, b->op->in.put.source, b->err);
     rc = rc ? rc : pl_digest_final(&d, &b->memo->sum_value, b->err);
     pl_digest_dispose(&d);
     b->memo->sum = rc ? PL_SUM_NONE : sum;

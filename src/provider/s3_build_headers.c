@@ -4,6 +4,7 @@
 #include "codec/date.h"
 #include "codec/encoded_word.h"
 #include "codec/url.h"
+#include "provider/request.h"
 #include "provider/s3.h"
 
 static pail_code unsupported(struct pl_s3_build *b, const char *what, const char *setting)
@@ -14,23 +15,11 @@ static pail_code unsupported(struct pl_s3_build *b, const char *what, const char
     return rc;
 }
 
-static bool is_token(struct pl_str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c && strchr("!#$%&'*+-.^_`|~", c)))) {
-            return false;
-        }
-    }
-    return name.len > 0;
-}
-
 static pail_code add_metadata(struct pl_s3_build *b, const pail_kv *kv)
 {
     struct pl_buf name = PL_BUF_MAX(1024), value = PL_BUF_MAX(64 * 1024);
     pail_code rc = PAIL_OK;
-    if (!is_token(pl_str_c(kv->name))) {
+    if (!pl_header_token(pl_str_c(kv->name))) {
         rc = pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
                      "metadata name \"%s\" cannot stand in a header: letters, digits and - . _ do",
                      kv->name && pl_header_safe(pl_str_c(kv->name)) ? kv->name : "?");
@@ -306,57 +295,26 @@ pail_code pl_s3_add_write_conditions(struct pl_s3_build *b)
 }
 
 /* What the signature, the engine or the operation itself decide. */
-static bool is_reserved(struct pl_str name)
-{
-    static const char *const names[] = {"host",
-                                        "authorization",
-                                        "content-length",
-                                        "transfer-encoding",
-                                        "connection",
-                                        "x-amz-content-sha256",
-                                        "x-amz-security-token",
-                                        "x-amz-date",
-                                        "range",
-                                        "if-match",
-                                        "if-none-match",
-                                        "x-amz-copy-source",
-                                        "expect",
-                                        "accept-encoding"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (pl_str_ieq(name, pl_str_c(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
+static const char *const reserved[] = {"host",
+                                       "authorization",
+                                       "content-length",
+                                       "transfer-encoding",
+                                       "connection",
+                                       "x-amz-content-sha256",
+                                       "x-amz-security-token",
+                                       "x-amz-date",
+                                       "range",
+                                       "if-match",
+                                       "if-none-match",
+                                       "x-amz-copy-source",
+                                       "expect",
+                                       "accept-encoding",
+                                       NULL};
 
 pail_code pl_s3_add_extra(struct pl_s3_build *b)
 {
     if (b->op->request_payer && *b->op->request_payer) {
         pl_http_add_c(b->r, "x-amz-request-payer", b->op->request_payer);
     }
-    for (size_t i = 0; i < b->op->header_count; i++) {
-        struct pl_str name = pl_str_c(b->op->headers[i].name);
-        struct pl_str value = pl_str_c(b->op->headers[i].value);
-        if (!is_token(name) || !pl_header_safe(value)) {
-            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
-                           "an extra header has a name or value that cannot be sent");
-        }
-        if (is_reserved(name)) {
-            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT, "header %s is set by the request itself",
-                           b->op->headers[i].name);
-        }
-        size_t j = 0;
-        while (j < b->r->header_count && !pl_str_ieq(b->r->headers[j].name, name)) {
-            j++;
-        }
-        if (j < b->r->header_count) { /* the caller's own word for it counts */
-            char *copy = pl_arena_dup(&b->r->arena, value);
-            b->r->failed |= !copy;
-            b->r->headers[j].value = pl_str_c(copy);
-        } else {
-            pl_http_add(b->r, b->op->headers[i].name, value);
-        }
-    }
-    return PAIL_OK;
+    return pl_request_add_extra(b->r, b->op, reserved, b->err);
 }

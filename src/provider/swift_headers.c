@@ -4,9 +4,8 @@
 
 #include "codec/date.h"
 #include "codec/hex.h"
+#include "provider/request.h"
 #include "provider/swift.h"
-
-enum { CHUNK = 256 * 1024 };
 
 pail_code pl_swift_refuse(struct pl_swift_build *b, const char *what, const char *hint)
 {
@@ -17,18 +16,6 @@ pail_code pl_swift_refuse(struct pl_swift_build *b, const char *what, const char
     return rc;
 }
 
-static bool is_token(struct pl_str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c && strchr("!#$%&'*+-.^_`|~", c)))) {
-            return false;
-        }
-    }
-    return name.len > 0;
-}
-
 /* Swift's servers drop a header with an underscore in its name without a word, and blanks at the
  * ends of values are not part of them (RFC 9110 section 5.5). Other text goes as it is, in UTF-8.
  */
@@ -36,7 +23,7 @@ static pail_code add_metadata(struct pl_swift_build *b, const pail_kv *kv)
 {
     struct pl_str name = pl_str_c(kv->name), value = pl_str_c(kv->value);
     struct pl_buf header = PL_BUF_MAX(1024);
-    if (!is_token(name) || strchr(kv->name, '_')) {
+    if (!pl_header_token(name) || strchr(kv->name, '_')) {
         pail_code rc = pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
                                "metadata name \"%s\" cannot be kept by Swift: letters, digits, "
                                "hyphens and dots can",
@@ -160,74 +147,18 @@ pail_code pl_swift_add_write_conditions(struct pl_swift_build *b)
     return PAIL_OK;
 }
 
-static bool is_reserved(struct pl_str name)
-{
-    static const char *const names[] = {
-        "host",        "content-length", "transfer-encoding", "connection",      "x-auth-token",
-        "etag",        "range",          "if-match",          "if-none-match",   "expect",
-        "x-copy-from", "destination",    "x-object-manifest", "accept-encoding", "accept"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (pl_str_ieq(name, pl_str_c(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
+static const char *const reserved[] = {
+    "host",        "content-length", "transfer-encoding", "connection",      "x-auth-token",
+    "etag",        "range",          "if-match",          "if-none-match",   "expect",
+    "x-copy-from", "destination",    "x-object-manifest", "accept-encoding", "accept",
+    NULL};
 
 pail_code pl_swift_add_extra(struct pl_swift_build *b)
 {
-    for (size_t i = 0; i < b->op->header_count; i++) {
-        struct pl_str name = pl_str_c(b->op->headers[i].name);
-        struct pl_str value = pl_str_c(b->op->headers[i].value);
-        if (!is_token(name) || !pl_header_safe(value)) {
-            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT,
-                           "an extra header has a name or value that cannot be sent");
-        }
-        if (is_reserved(name)) {
-            return pl_fail(b->err, PAIL_E_BAD_ARGUMENT, "header %s is set by the request itself",
-                           b->op->headers[i].name);
-        }
-        size_t j = 0;
-        while (j < b->r->header_count && !pl_str_ieq(b->r->headers[j].name, name)) {
-            j++;
-        }
-        if (j < b->r->header_count) { /* the caller's own word for it counts */
-            char *copy = pl_arena_dup(&b->r->arena, value);
-            b->r->failed |= !copy;
-            b->r->headers[j].value = pl_str_c(copy);
-        } else {
-            pl_http_add(b->r, b->op->headers[i].name, value);
-        }
-    }
-    return PAIL_OK;
+    return pl_request_add_extra(b->r, b->op, reserved, b->err);
 }
 
 /* ---- The body */
-
-static pail_code read_all(struct pl_digest *d, const struct pl_body *source,
-                          struct pail_error **err)
-{
-    if (source->kind == PL_BODY_MEM) {
-        pl_digest_update(d, source->ptr, (size_t)source->len);
-        return PAIL_OK;
-    }
-    char *chunk = source->len ? pl_alloc(CHUNK) : NULL;
-    if (source->len && !chunk) {
-        return pl_fail(err, PAIL_E_NO_MEMORY, "no memory to read the source");
-    }
-    pail_code rc = PAIL_OK;
-    for (uint64_t at = 0; at < source->len && !rc;) {
-        size_t n = source->len - at < CHUNK ? (size_t)(source->len - at) : CHUNK;
-        if (!pl_body_read(source, at, chunk, n)) {
-            rc = errno ? pl_fail_errno(err, errno, "cannot read the source")
-                       : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
-        }
-        pl_digest_update(d, chunk, rc ? 0 : n);
-        at += n;
-    }
-    pl_free(chunk);
-    return rc;
-}
 
 static pail_code compute(struct pl_swift_build *b)
 {
@@ -236,7 +167,7 @@ static pail_code compute(struct pl_swift_build *b)
     if (pl_digest_init(&d, PL_SUM_MD5, NULL)) {
         return PAIL_OK; /* a FIPS provider has none; the length still counts */
     }
-    pail_code rc = read_all(&d, b->op->in.put.source, b->err);
+    pail_code rc = pl_request_digest_source(&d, b->op->in.put.source, b->err);
     rc = rc ? rc : pl_digest_final(&d, &v, b->err);
     if (!rc) {
         pl_hex_encode(b->memo->md5, v.bytes, v.len);
