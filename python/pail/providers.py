@@ -5,6 +5,7 @@ import copy
 from typing import Any
 
 from .config import Configuration, TransferConfig, as_bool, file_values, get_env, is_set
+from .events import Middleware
 from .exceptions import (BadConfig, Error, InvalidParamException, ProviderConnectionException,
                          Unsupported)
 from .native import Client, text, with_defaults
@@ -54,6 +55,7 @@ class CloudProvider:
         self._files = file_values(self.PROVIDER_ID) if self.PROVIDER_ID else {}
         self._client: Any = None
         self._storage = StorageService(self)
+        self._middleware = Middleware()
         self._check()
 
     def _check(self):
@@ -84,6 +86,11 @@ class CloudProvider:
     @property
     def storage(self) -> StorageService:
         return self._storage
+
+    @property
+    def middleware(self) -> Middleware:
+        """What is hooked around this provider's calls; see pail.events."""
+        return self._middleware
 
     @property
     def region_name(self) -> str | None:
@@ -119,6 +126,7 @@ class CloudProvider:
         made = copy.copy(self)
         made._config = Configuration(self._config)
         made._storage = StorageService(made)
+        made._middleware = Middleware()
         if zone is not None:
             made._zone_name = getattr(zone, "name", zone)
         return made

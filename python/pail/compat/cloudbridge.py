@@ -4,11 +4,12 @@
     pail.compat.cloudbridge.install()
     from cloudbridge.factory import CloudProviderFactory, ProviderList
 """
+import importlib.util
 import logging
 import sys
 import types
 
-from .. import config, exceptions, factory, multipart, objects, providers, results, storage
+from .. import config, events, exceptions, factory, multipart, objects, providers, results, storage
 
 # The version whose interface this is.
 VERSION = "4.4.2"
@@ -103,6 +104,32 @@ def to_resource_name(value, replace_with="-"):
     return re.sub(r"[^a-zA-Z0-9]+", replace_with, str(value)).strip(replace_with).lower()
 
 
+class EventDebugLoggingMiddleware:
+    """Logs what each call was given and what it returned."""
+
+    @events.observe("*", priority=100)
+    def pre_log_event(self, event_args, *args, **kwargs):
+        log.debug("Event: %s, args: %s, kwargs: %s", event_args["event"], args, kwargs)
+
+    @events.observe("*", priority=4900)
+    def post_log_event(self, event_args, *args, **kwargs):
+        log.debug("Event: %s, result: %s", event_args["event"], event_args.get("result"))
+
+
+class ExceptionWrappingMiddleware:
+    """Whatever a handler raises is below CloudBridgeBaseException, as all of Pail's own is."""
+
+    @events.intercept("provider.*", priority=1050)
+    def wrap_exception(self, event_args, *args, **kwargs):
+        try:
+            return event_args["next_handler"].invoke(event_args, *args, **kwargs)
+        except exceptions.CloudBridgeBaseException:
+            raise
+        except Exception as error:
+            raise exceptions.CloudBridgeBaseException(
+                f"{type(error).__name__}: {error}") from error
+
+
 def init_logging():
     log.addHandler(logging.NullHandler())
 
@@ -185,6 +212,10 @@ MODULES = {
         "ServerPagedResultList": results.ServerPagedResultList,
         "ClientPagedResultList": results.ClientPagedResultList,
         "BasePageableObjectMixin": Elsewhere, "BaseCloudResource": Elsewhere},
+    "cloudbridge.base.middleware": {
+        "dispatch": lambda event, priority: events.event,
+        "EventDebugLoggingMiddleware": EventDebugLoggingMiddleware,
+        "ExceptionWrappingMiddleware": ExceptionWrappingMiddleware},
     "cloudbridge.base.provider": {"BaseCloudProvider": providers.CloudProvider,
                                   "BaseConfiguration": config.Configuration},
     "cloudbridge.providers": {},
@@ -197,6 +228,23 @@ MODULES = {
     "cloudbridge.providers.mock": {"MockAWSCloudProvider": providers.MockCloudProvider},
 }
 
+# The package that CloudBridge's users take its decorators from. Marks of its own are understood.
+EVENT_MODULES = {
+    "pyeventsystem": {},
+    "pyeventsystem.events": {"SimpleEventDispatcher": events.Events},
+    "pyeventsystem.middleware": {
+        "observe": events.observe, "intercept": events.intercept, "implement": events.implement,
+        "SimpleMiddlewareManager": events.Middleware},
+}
+
+
+def _has_event_package():
+    """Whether the real one is there."""
+    there = sys.modules.get("pyeventsystem")
+    if there is not None:
+        return not hasattr(there, "__pail__")
+    return importlib.util.find_spec("pyeventsystem") is not None
+
 
 def install():
     """Makes `import cloudbridge` and what is below it give Pail's classes, for this process.
@@ -206,13 +254,14 @@ def install():
     there = sys.modules.get("cloudbridge")
     if there is not None and not hasattr(there, "__pail__"):
         raise ImportError("cloudbridge was imported before install(): call install() first")
-    for name, content in MODULES.items():
+    modules = MODULES if _has_event_package() else {**MODULES, **EVENT_MODULES}
+    for name, content in modules.items():
         module = types.ModuleType(name, "Pail in the place of CloudBridge.")
         module.__path__ = []
         module.__pail__ = True
         vars(module).update(content)
         sys.modules[name] = module
-    for name in MODULES:
+    for name in modules:
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], child, sys.modules[name])
@@ -220,7 +269,7 @@ def install():
 
 def uninstall():
     """Takes away what install() put there."""
-    for name in MODULES:
+    for name in (*MODULES, *EVENT_MODULES):
         module = sys.modules.get(name)
         if module is not None and hasattr(module, "__pail__"):
             del sys.modules[name]
