@@ -120,20 +120,28 @@ class Events:
         """In the order in which they run."""
         return [h for h in self.handlers if fnmatch.fnmatchcase(event, h.event_pattern)]
 
-    def run(self, sender, event, main, args, kwargs):
+    def dispatch(self, sender: Any, event: str, *args: Any, **kwargs: Any) -> Any:
+        """Runs the handlers of an event of the program's own; the result, None without any."""
+        return _run(self.get_handlers_for_event(event), sender, event, args, kwargs)
+
+    def call(self, sender, event, main, args, kwargs):
         """The call `main` as an event."""
         chain = [*self.get_handlers_for_event(event), Handler(event, MAIN, main, "implement")]
-        step = None
-        for handler in reversed(sorted(chain, key=lambda h: h.priority)):
-            step = Step(handler, step)
-        return step.invoke({"event": event, "sender": sender}, *args, **kwargs)
+        return _run(sorted(chain, key=lambda h: h.priority), sender, event, args, kwargs)
+
+
+def _run(chain, sender, event, args, kwargs):
+    step = None
+    for handler in reversed(chain):
+        step = Step(handler, step)
+    return step.invoke({"event": event, "sender": sender}, *args, **kwargs) if step else None
 
 
 class Middleware:
     """provider.middleware: objects whose marked methods are handlers."""
 
-    def __init__(self) -> None:
-        self.events = Events()
+    def __init__(self, events: Events | None = None) -> None:
+        self.events = events or Events()
         self.middleware_list: list[Installed] = []
 
     def add(self, middleware: Any) -> Installed:
@@ -180,6 +188,6 @@ def event(method):
         events = self.provider.middleware.events
         if not events.handlers:
             return method(self, *args, **kwargs)
-        return events.run(self, f"{self._service_event_pattern}.{method.__name__}",
+        return events.call(self, f"{self._service_event_pattern}.{method.__name__}",
                           functools.partial(method, self), args, kwargs)
     return call

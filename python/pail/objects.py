@@ -146,6 +146,11 @@ class BucketObject:
         self._provider, self._bucket, self._name, self._known = provider, bucket, name, info
 
     _service_event_pattern = "provider.storage._bucket_objects"
+    # What a program may set for all that no configuration says anything of; None: Pail's own.
+    CB_MULTIPART_THRESHOLD: int | None = None
+    CB_MULTIPART_PART_SIZE: int | None = None
+    CB_MULTIPART_MAX_CONCURRENCY: int | None = None
+    CB_ITER_CHUNK_SIZE = CHUNK
 
     @property
     def provider(self) -> Any:
@@ -259,7 +264,8 @@ class BucketObject:
     def _chunk(self, size):
         """The size before any request is made; as configured where there is none."""
         if size is None:
-            size = self._provider.config.number("iter_chunk_size", CHUNK, "CB_ITER_CHUNK_SIZE")
+            size = self._provider.config.number("iter_chunk_size", self.CB_ITER_CHUNK_SIZE,
+                                                 "CB_ITER_CHUNK_SIZE")
         if not isinstance(size, int) or size <= 0:
             raise InvalidValueException("chunk_size", size)
         return size
@@ -272,8 +278,11 @@ class BucketObject:
                      content_type: str | None = None) -> str:
         """A URL that lets anyone get the object (or put it) for expires_in seconds.
 
-        content_disposition, content_type: what the answer to a get will say.
+        content_disposition, content_type: what the answer to a get will say. Swift has no such
+        thing for the type: there it stays the object's own.
         """
+        if not self._provider.SIGNS_TYPE:
+            content_type = None
         options = {} if writable else {"response_content_type": content_type,
                                        "response_content_disposition": content_disposition}
         return self._bucket.handle.presign(self._name, "PUT" if writable else "GET",

@@ -45,6 +45,7 @@ class CloudProvider:
     URL: Any = None
     PREFIX = "Pail"
     BUCKET, OBJECT = Bucket, BucketObject
+    SIGNS_TYPE = True  # a signed URL may say the type of the answer
     _zone_name: str | None = None
     # Key of the configuration: (setting of the library, environment variables). A variable is read
     # here where the library does not read it itself.
@@ -162,10 +163,11 @@ class CloudProvider:
 
     def _transfer_values(self, config):
         """(threshold, part size, concurrency); None: not said. The call, the configuration, the
-        environment, in this order."""
+        environment, the class of the objects, in this order."""
         config = config or TransferConfig()
-        number = self._config.number
-        return tuple(value if value is not None else number(name, None, "CB_" + name.upper())
+        number, of = self._config.number, self.OBJECT
+        return tuple(value if value is not None else
+                     number(name, getattr(of, "CB_" + name.upper()), "CB_" + name.upper())
                      for name, value in (("multipart_threshold", config.threshold),
                                          ("multipart_part_size", config.part_size),
                                          ("multipart_max_concurrency", config.max_concurrency)))
@@ -271,6 +273,7 @@ class OpenStackCloudProvider(CloudProvider):
     """OpenStack Swift."""
 
     PROVIDER_ID, URL, PREFIX = "openstack", "swift:", "CB-OpenStack"
+    SIGNS_TYPE = False
     KEYS = {name: (name, [name.upper()]) for name in (
         "os_username", "os_password", "os_application_credential_id",
         "os_application_credential_secret", "os_auth_url", "os_region_name",

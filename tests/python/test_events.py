@@ -102,6 +102,12 @@ class Events(unittest.TestCase):
         self.provider.clone().storage.buckets.list()
         self.assertEqual(recorder.seen, [])
 
+    def test_dispatch__of_an_event_of_the_programs_own(self):
+        events = self.provider.middleware.events
+        self.assertIsNone(events.dispatch(self, "an.event"))
+        events.implement("an.*", 2500, lambda what: what.upper())
+        self.assertEqual(events.dispatch(self, "an.event", "done"), "DONE")
+
     def test_marks__of_the_package_pyeventsystem_are_understood(self):
         seen = []
 

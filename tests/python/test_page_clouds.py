@@ -160,6 +160,18 @@ class Swift(Pages, unittest.TestCase):
 
         self.each(run)
 
+    def test_signed_url__names_the_download_and_leaves_the_type(self):
+        def run(cloud):
+            obj = cloud.make().storage.buckets.create("my-bucket").objects.create("my-file.txt")
+            obj.upload(CONTENT)
+            answer = self.requests.get(obj.generate_url(
+                60, content_disposition='attachment; filename="a.txt"', content_type="x/y"))
+            self.assertEqual((answer.status_code, answer.content), (200, CONTENT))
+            self.assertRegex(answer.headers["Content-Disposition"], '^attachment; filename="a.txt"')
+            self.assertNotEqual(answer.headers["Content-Type"], "x/y")
+
+        self.each(run)
+
     def test_token__signs_with_the_containers_key(self):
         """With a token alone: the key that the container has is read."""
         def run(cloud):

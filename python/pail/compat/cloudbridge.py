@@ -62,20 +62,18 @@ class Elsewhere:
 
 
 def cleanup_action(action):
-    """A context manager that runs an action at the end, whose failure hides no other."""
+    """A context manager that runs an action at the end; that it fails is logged and no more."""
     import contextlib
 
     @contextlib.contextmanager
     def cleanup():
         try:
             yield
-        except BaseException:
+        finally:
             try:
                 action()
             except Exception as error:
                 log.exception("Error during cleanup: %s", error)
-            raise
-        action()
 
     return cleanup()
 
@@ -107,22 +105,25 @@ def to_resource_name(value, replace_with="-"):
 class EventDebugLoggingMiddleware:
     """Logs what each call was given and what it returned."""
 
+    log = logging.getLogger("cloudbridge.base.middleware")
+
     @events.observe("*", priority=100)
     def pre_log_event(self, event_args, *args, **kwargs):
-        log.debug("Event: %s, args: %s, kwargs: %s", event_args["event"], args, kwargs)
+        self.log.debug("Event: %s, args: %s, kwargs: %s", event_args["event"], args, kwargs)
 
     @events.observe("*", priority=4900)
     def post_log_event(self, event_args, *args, **kwargs):
-        log.debug("Event: %s, result: %s", event_args["event"], event_args.get("result"))
+        self.log.debug("Event: %s, result: %s", event_args["event"], event_args.get("result"))
 
 
 class ExceptionWrappingMiddleware:
     """Whatever a handler raises is below CloudBridgeBaseException, as all of Pail's own is."""
 
-    @events.intercept("provider.*", priority=1050)
+    @events.intercept("*", priority=1050)
     def wrap_exception(self, event_args, *args, **kwargs):
+        follower = event_args["next_handler"]
         try:
-            return event_args["next_handler"].invoke(event_args, *args, **kwargs)
+            return follower.invoke(event_args, *args, **kwargs) if follower else None
         except exceptions.CloudBridgeBaseException:
             raise
         except Exception as error:
