@@ -59,6 +59,23 @@ class MultipartUpload:
 
     def upload_part(self, part_number: int, data: Any) -> UploadPart:
         """Sends a part: bytes-like, str (as UTF-8) or a binary stream. Raises UploadNotFound."""
+        return self._service.upload_part(self._bucket, self, part_number, data)
+
+    def complete(self, parts: Iterable[UploadPart]) -> BucketObject:
+        """Makes the object of the parts, in whatever order they come; returns it."""
+        return self._service.complete_multipart_upload(self._bucket, self, parts)
+
+    def abort(self) -> None:
+        """Drops what was sent. Again: nothing."""
+        self._service.abort_multipart_upload(self._bucket, self)
+
+    @property
+    def _service(self):
+        return self._bucket.provider.storage._bucket_objects
+
+    # ---- what the service above does
+
+    def _send(self, part_number, data):
         if not isinstance(part_number, int) or part_number < 1:
             raise InvalidValueException("part_number", part_number)
         if isinstance(data, str):
@@ -69,8 +86,7 @@ class MultipartUpload:
                                                memoryview(data))
         return UploadPart(part_number, info.etag, info)
 
-    def complete(self, parts: Iterable[UploadPart]) -> BucketObject:
-        """Makes the object of the parts, in whatever order they come; returns it."""
+    def _finish(self, parts):
         pairs = [part.pair() if isinstance(part, UploadPart)
                  else UploadPart(part.part_number, part.etag).pair() for part in parts]
         info = self._bucket.handle.upload_finish(self._name, self._id, pairs)
@@ -78,8 +94,7 @@ class MultipartUpload:
         made._stored(info if info.size else None)
         return made
 
-    def abort(self) -> None:
-        """Drops what was sent. Again: nothing."""
+    def _drop(self):
         try:
             self._bucket.handle.upload_abort(self._name, self._id)
         except UploadNotFound:

@@ -5,6 +5,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Iterator
 
+from .events import event
 from .exceptions import InvalidValueException, NotFound
 from .multipart import MultipartUpload
 from .results import ResultList, ServerPagedResultList, found
@@ -91,10 +92,12 @@ class BucketObjectService:
                                        page_size=limit or 0):
             yield self.provider.OBJECT(self.provider, bucket, info.key, info)
 
+    @event
     def list(self, bucket, limit=None, marker=None, prefix=None):
         limit = checked_limit(limit, self.provider)
         return page_of(self.iter(bucket, limit + 1, marker, prefix), limit)
 
+    @event
     def get(self, bucket, object_id):
         try:
             return self.provider.OBJECT(self.provider, bucket, object_id,
@@ -102,6 +105,7 @@ class BucketObjectService:
         except NotFound:
             return None
 
+    @event
     def find(self, bucket, **criteria):
         name = self.provider._wanted_name(criteria)
         exact = self.get(bucket, name) if name is not None else None
@@ -109,21 +113,27 @@ class BucketObjectService:
             return found([exact] if exact else [])
         return found(self.iter(bucket, pattern=name))
 
+    @event
     def create(self, bucket, name):
         return self.provider.OBJECT(self.provider, bucket, name)
 
+    @event
     def create_multipart_upload(self, bucket, object_name):
         return MultipartUpload(bucket, object_name, bucket.handle.upload_begin(object_name))
 
+    @event
     def upload_part(self, bucket, upload, part_number, data):
-        return upload.upload_part(part_number, data)
+        return upload._send(part_number, data)
 
+    @event
     def complete_multipart_upload(self, bucket, upload, parts):
-        return upload.complete(parts)
+        return upload._finish(parts)
 
+    @event
     def abort_multipart_upload(self, bucket, upload):
-        upload.abort()
+        upload._drop()
 
+    @event
     def download_range(self, bucket, object_name, offset, length):
         """The bytes of [offset, offset + length) that there are."""
         return bucket.handle.get_ranges(object_name, [(offset, length)])[0]
@@ -134,6 +144,17 @@ class BucketObject:
 
     def __init__(self, provider, bucket, name, info=None):
         self._provider, self._bucket, self._name, self._known = provider, bucket, name, info
+
+    _service_event_pattern = "provider.storage._bucket_objects"
+    # What a program may set for all that no configuration says anything of; None: Pail's own.
+    CB_MULTIPART_THRESHOLD: int | None = None
+    CB_MULTIPART_PART_SIZE: int | None = None
+    CB_MULTIPART_MAX_CONCURRENCY: int | None = None
+    CB_ITER_CHUNK_SIZE = CHUNK
+
+    @property
+    def provider(self) -> Any:
+        return self._provider
 
     @property
     def id(self) -> str:
@@ -165,6 +186,7 @@ class BucketObject:
         seconds, ms = divmod(self.info.mtime_ms, 1000)
         return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms * 1000:06d}"
 
+    @event
     def refresh(self) -> None:
         """Raises NotFound."""
         self._known = self._bucket.handle.stat(self._name)
@@ -174,6 +196,7 @@ class BucketObject:
 
     # ---- content in
 
+    @event
     def upload(self, data: Any, config: TransferConfig | None = None) -> BucketObject:
         """Content from str (as UTF-8), bytes-like or a binary stream; returns the object."""
         size = None
@@ -188,6 +211,7 @@ class BucketObject:
         self._stored(self._bucket.handle.put(self._name, data, **options))
         return self
 
+    @event
     def upload_from_file(self, path: Any, config: TransferConfig | None = None) -> BucketObject:
         """Content from a file on this machine, which is never read into memory whole."""
         if not isinstance(path, str) and not hasattr(path, "__fspath__"):
@@ -213,6 +237,7 @@ class BucketObject:
 
     # ---- content out
 
+    @event
     def save_content(self, target_stream: Any, chunk_size: int | None = None) -> None:
         """Writes the content to a binary stream."""
         self._chunk(chunk_size)
@@ -221,10 +246,12 @@ class BucketObject:
                             f"{type(target_stream).__name__}")
         self._bucket.handle.get(self._name, target_stream)
 
+    @event
     def iter_content(self, chunk_size: int | None = None) -> Content:
         """The content in pieces of chunk_size bytes (1 MiB), all of one version."""
         return Content(self._bucket.handle, self._name, self._chunk(chunk_size))
 
+    @event
     def download_to_file(self, path: Any, config: TransferConfig | None = None) -> None:
         """Content into a file, in one step at the end: one that was there survives a failure."""
         _, part_size, concurrency = self._provider._transfer_values(config)
@@ -237,25 +264,31 @@ class BucketObject:
     def _chunk(self, size):
         """The size before any request is made; as configured where there is none."""
         if size is None:
-            size = self._provider.config.number("iter_chunk_size", CHUNK, "CB_ITER_CHUNK_SIZE")
+            size = self._provider.config.number("iter_chunk_size", self.CB_ITER_CHUNK_SIZE,
+                                                 "CB_ITER_CHUNK_SIZE")
         if not isinstance(size, int) or size <= 0:
             raise InvalidValueException("chunk_size", size)
         return size
 
     # ---- the rest
 
+    @event
     def generate_url(self, expires_in: int, writable: bool = False,
                      content_disposition: str | None = None,
                      content_type: str | None = None) -> str:
         """A URL that lets anyone get the object (or put it) for expires_in seconds.
 
-        content_disposition, content_type: what the answer to a get will say.
+        content_disposition, content_type: what the answer to a get will say. Swift has no such
+        thing for the type: there it stays the object's own.
         """
+        if not self._provider.SIGNS_TYPE:
+            content_type = None
         options = {} if writable else {"response_content_type": content_type,
                                        "response_content_disposition": content_disposition}
         return self._bucket.handle.presign(self._name, "PUT" if writable else "GET",
                                            expires_s=int(expires_in), **options).url
 
+    @event
     def delete(self) -> None:
         self._bucket.handle.delete(self._name)
         self._known = None

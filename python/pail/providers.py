@@ -5,6 +5,7 @@ import copy
 from typing import Any
 
 from .config import Configuration, TransferConfig, as_bool, file_values, get_env, is_set
+from .events import Middleware
 from .exceptions import (BadConfig, Error, InvalidParamException, ProviderConnectionException,
                          Unsupported)
 from .native import Client, text, with_defaults
@@ -44,6 +45,7 @@ class CloudProvider:
     URL: Any = None
     PREFIX = "Pail"
     BUCKET, OBJECT = Bucket, BucketObject
+    SIGNS_TYPE = True  # a signed URL may say the type of the answer
     _zone_name: str | None = None
     # Key of the configuration: (setting of the library, environment variables). A variable is read
     # here where the library does not read it itself.
@@ -54,6 +56,7 @@ class CloudProvider:
         self._files = file_values(self.PROVIDER_ID) if self.PROVIDER_ID else {}
         self._client: Any = None
         self._storage = StorageService(self)
+        self._middleware = Middleware()
         self._check()
 
     def _check(self):
@@ -84,6 +87,11 @@ class CloudProvider:
     @property
     def storage(self) -> StorageService:
         return self._storage
+
+    @property
+    def middleware(self) -> Middleware:
+        """What is hooked around this provider's calls; see pail.events."""
+        return self._middleware
 
     @property
     def region_name(self) -> str | None:
@@ -119,6 +127,7 @@ class CloudProvider:
         made = copy.copy(self)
         made._config = Configuration(self._config)
         made._storage = StorageService(made)
+        made._middleware = Middleware()
         if zone is not None:
             made._zone_name = getattr(zone, "name", zone)
         return made
@@ -154,10 +163,11 @@ class CloudProvider:
 
     def _transfer_values(self, config):
         """(threshold, part size, concurrency); None: not said. The call, the configuration, the
-        environment, in this order."""
+        environment, the class of the objects, in this order."""
         config = config or TransferConfig()
-        number = self._config.number
-        return tuple(value if value is not None else number(name, None, "CB_" + name.upper())
+        number, of = self._config.number, self.OBJECT
+        return tuple(value if value is not None else
+                     number(name, getattr(of, "CB_" + name.upper()), "CB_" + name.upper())
                      for name, value in (("multipart_threshold", config.threshold),
                                          ("multipart_part_size", config.part_size),
                                          ("multipart_max_concurrency", config.max_concurrency)))
@@ -263,6 +273,7 @@ class OpenStackCloudProvider(CloudProvider):
     """OpenStack Swift."""
 
     PROVIDER_ID, URL, PREFIX = "openstack", "swift:", "CB-OpenStack"
+    SIGNS_TYPE = False
     KEYS = {name: (name, [name.upper()]) for name in (
         "os_username", "os_password", "os_application_credential_id",
         "os_application_credential_secret", "os_auth_url", "os_region_name",

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Iterator
 
+from .events import event
 from .exceptions import BadBucketName, BucketNotFound, Forbidden, InvalidNameException
 from .objects import (BucketObjectService, BucketObjectSubService, checked_limit, is_pattern,
                       page_of)
@@ -50,11 +51,13 @@ class BucketService:
             if marker is None or info.key > marker:
                 yield self.provider.BUCKET(self.provider, info.key)
 
+    @event
     def list(self, limit: int | None = None, marker: str | None = None) -> ResultList:
         """A page; `marker` of the page before it goes on behind that."""
         limit = checked_limit(limit, self.provider)
         return page_of(self.iter(limit + 1, marker), limit)
 
+    @event
     def get(self, bucket_id: str) -> Bucket | None:
         """The bucket, or None. One that may not be asked for is returned: it may well be used."""
         try:
@@ -65,6 +68,7 @@ class BucketService:
         except BadBucketName:
             return None
 
+    @event
     def find(self, **criteria: str) -> ResultList:
         """name=: exact, or with * ? [] by pattern; a name that is there as it stands goes first."""
         name = self.provider._wanted_name(criteria)
@@ -73,6 +77,7 @@ class BucketService:
             return found([exact] if exact else [])
         return found(self.iter(pattern=name))
 
+    @event
     def create(self, name: str, location: Any = None) -> Bucket:
         """Raises InvalidNameException before any request, DuplicateResourceException."""
         if not isinstance(name, str) or not BUCKET_NAME.fullmatch(name):
@@ -83,6 +88,7 @@ class BucketService:
         bucket.handle.create(getattr(location, "id", location))
         return bucket
 
+    @event
     def delete(self, bucket: Bucket | str) -> None:
         """A bucket or its id. One that is not there is fine."""
         bucket = bucket if isinstance(bucket, Bucket) else self.provider.BUCKET(self.provider,

@@ -17,6 +17,7 @@ TEXTS = {
     "key": "'ACCESS_KEY'",
     "secret": "'SECRET_KEY'",
     "token": "'MY_SESSION_TOKEN'",
+    "storage_url": "'SWIFT_STORAGE_URL'",
 }
 VARIABLES = ("provider", "container", "source")
 

@@ -24,7 +24,8 @@ class Docs(unittest.TestCase):
         run = subprocess.run([sys.executable, "-c", "\n".join(blocks)], cwd=folder, text=True,
                              env=environment, capture_output=True, timeout=60)
         self.assertEqual(run.stderr, "")
-        self.assertEqual(run.stdout, "exists my-bucket greeting.txt 0 \n")
+        self.assertEqual(run.stdout, "exists my-bucket greeting.txt 0 \n"
+                         "provider.storage.buckets.get ('my-bucket',)\n")
         with open(os.path.join(folder, "downloaded.txt"), "rb") as file:
             self.assertEqual(file.read(), b"content")
 

@@ -1,4 +1,4 @@
-"""The filesystem for fsspec: its own calls, fsspec's generic suite and pandas, where installed."""
+"""The filesystem for fsspec: its own calls, fsspec's and pyarrow's generic suites, and those who use it."""
 import os
 import pickle
 import subprocess
@@ -150,13 +150,43 @@ class Files(unittest.TestCase):
             self.assertTrue(pandas.read_parquet("pail-local://my-bucket/f.parquet",
                                                 storage_options=options).equals(frame))
 
+    @unittest.skipUnless(has("duckdb"), "duckdb is not installed")
+    def test_duckdb__queries_and_writes(self):
+        import duckdb
+        connection = duckdb.connect()
+        connection.register_filesystem(self.fs)
+        connection.execute("copy (select range as n from range(1000)) "
+                           "to 'pail-local://my-bucket/d.parquet'")
+        found = connection.execute("select sum(n), count(*) from "
+                                   "read_parquet('pail-local://my-bucket/*.parquet')").fetchall()
+        self.assertEqual(found, [(499500, 1000)])
+
+    @unittest.skipUnless(has("zarr"), "zarr is not installed")
+    def test_zarr__stores_an_array(self):
+        import numpy
+        import zarr
+        options = {"local_home": self.folder}
+        stored = zarr.create_array(store="pail-local://my-bucket/z", shape=(4, 4), chunks=(2, 2),
+                                   dtype="i4", storage_options=options)
+        stored[:] = numpy.arange(16).reshape(4, 4)
+        again = zarr.open_array("pail-local://my-bucket/z", mode="r", storage_options=options)
+        self.assertEqual(again[:].tolist(), numpy.arange(16).reshape(4, 4).tolist())
+
     @unittest.skipUnless(has("pytest"), "pytest is not installed")
     def test_generic__suite_of_fsspec(self):
+        self.suite(GENERIC)
+
+    @unittest.skipUnless(has("pytest") and has("pyarrow") and has("hypothesis"),
+                         "pytest, pyarrow or hypothesis is not installed")
+    def test_generic__suite_of_pyarrow(self):
+        self.suite(GENERIC.replace("fsspec_generic", "pyarrow_generic"))
+
+    def suite(self, path):
         run = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", GENERIC],
-            capture_output=True, text=True, env={
+            [sys.executable, "-m", "pytest", "-q", "-x", "-W", "ignore", "-p", "no:cacheprovider",
+             path], capture_output=True, text=True, env={
                 **os.environ, "PAIL_HOME": self.folder, "PYTHONPATH": os.pathsep.join(
-                    (os.path.dirname(os.path.dirname(pail.__file__)), CLIENTS))})
+                    (os.path.dirname(os.path.dirname(pail.__file__)), *sys.path[1:]))})
         self.assertEqual(run.returncode, 0, run.stdout[-3000:] + run.stderr[-1000:])
 
 

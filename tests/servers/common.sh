@@ -23,6 +23,7 @@ describe() {
     keystone)       echo 'OpenStack identity v3: passwords, tokens, application credentials' ;;
     swift-keystone) echo 'OpenStack Swift behind keystone (same storage as swift)' ;;
     toxiproxy)      echo 'TCP faults in front of every other server' ;;
+    pythons)        echo 'not a server: each CPython from 3.10 to 3.13 that is here, to build wheels' ;;
     clients)        echo 'not a server: the independent clients of the interop tests' ;;
     format)         echo 'not a server: the clang-format that lint uses' ;;
     *)              return 1 ;;

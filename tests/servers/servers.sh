@@ -51,7 +51,7 @@ HOST=127.0.0.1
 
 BIN=$ROOT/bin CONF=$STATE/conf DATA=$STATE/data LOGS=$STATE/log RUN=$STATE/run
 
-for part in settings common s3 azure gcs swift keystone toxiproxy; do
+for part in settings common s3 azure gcs swift keystone toxiproxy pythons; do
   # shellcheck disable=SC1090
   . "$SELF_DIR/$part.sh"
 done
@@ -75,6 +75,7 @@ installed() {
     azurite|azurite-tls)  [ -e "$ROOT/azurite/.stamp" ] ;;
     swift)                [ -e "$ROOT/venv-swift/.stamp" ] ;;
     swift-keystone)       [ -e "$ROOT/venv-swift/.stamp" ] && [ -e "$ROOT/venv-keystone/.stamp" ] ;;
+    pythons)              [ -e "$ROOT/.pythons" ] ;;
     *)                    [ -e "$ROOT/venv-$1/.stamp" ] ;;
   esac
 }
@@ -182,7 +183,7 @@ main() {
     stop)    do_stop "$@" ;;
     status)  do_status ;;
     env)     do_env "$@" ;;
-    list)    local n; for n in $SERVERS clients format; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
+    list)    local n; for n in $SERVERS clients format pythons; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
              printf '%-15s %s\n' default "group: $DEFAULT_SET" all "group: $USED_SET" ;;
     installed) [ $# -eq 1 ] || die 'installed needs a name'; installed "$1" ;;
     logs)    [ $# -ge 1 ] || die 'logs needs a name'; tail -n "${2:-50}" "$LOGS/$1.log" ;;

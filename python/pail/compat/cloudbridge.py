@@ -4,11 +4,12 @@
     pail.compat.cloudbridge.install()
     from cloudbridge.factory import CloudProviderFactory, ProviderList
 """
+import importlib.util
 import logging
 import sys
 import types
 
-from .. import config, exceptions, factory, multipart, objects, providers, results, storage
+from .. import config, events, exceptions, factory, multipart, objects, providers, results, storage
 
 # The version whose interface this is.
 VERSION = "4.4.2"
@@ -61,20 +62,18 @@ class Elsewhere:
 
 
 def cleanup_action(action):
-    """A context manager that runs an action at the end, whose failure hides no other."""
+    """A context manager that runs an action at the end; that it fails is logged and no more."""
     import contextlib
 
     @contextlib.contextmanager
     def cleanup():
         try:
             yield
-        except BaseException:
+        finally:
             try:
                 action()
             except Exception as error:
                 log.exception("Error during cleanup: %s", error)
-            raise
-        action()
 
     return cleanup()
 
@@ -101,6 +100,35 @@ def to_resource_name(value, replace_with="-"):
     """A text as a name: lower case, other signs replaced."""
     import re
     return re.sub(r"[^a-zA-Z0-9]+", replace_with, str(value)).strip(replace_with).lower()
+
+
+class EventDebugLoggingMiddleware:
+    """Logs what each call was given and what it returned."""
+
+    log = logging.getLogger("cloudbridge.base.middleware")
+
+    @events.observe("*", priority=100)
+    def pre_log_event(self, event_args, *args, **kwargs):
+        self.log.debug("Event: %s, args: %s, kwargs: %s", event_args["event"], args, kwargs)
+
+    @events.observe("*", priority=4900)
+    def post_log_event(self, event_args, *args, **kwargs):
+        self.log.debug("Event: %s, result: %s", event_args["event"], event_args.get("result"))
+
+
+class ExceptionWrappingMiddleware:
+    """Whatever a handler raises is below CloudBridgeBaseException, as all of Pail's own is."""
+
+    @events.intercept("*", priority=1050)
+    def wrap_exception(self, event_args, *args, **kwargs):
+        follower = event_args["next_handler"]
+        try:
+            return follower.invoke(event_args, *args, **kwargs) if follower else None
+        except exceptions.CloudBridgeBaseException:
+            raise
+        except Exception as error:
+            raise exceptions.CloudBridgeBaseException(
+                f"{type(error).__name__}: {error}") from error
 
 
 def init_logging():
@@ -185,6 +213,10 @@ MODULES = {
         "ServerPagedResultList": results.ServerPagedResultList,
         "ClientPagedResultList": results.ClientPagedResultList,
         "BasePageableObjectMixin": Elsewhere, "BaseCloudResource": Elsewhere},
+    "cloudbridge.base.middleware": {
+        "dispatch": lambda event, priority: events.event,
+        "EventDebugLoggingMiddleware": EventDebugLoggingMiddleware,
+        "ExceptionWrappingMiddleware": ExceptionWrappingMiddleware},
     "cloudbridge.base.provider": {"BaseCloudProvider": providers.CloudProvider,
                                   "BaseConfiguration": config.Configuration},
     "cloudbridge.providers": {},
@@ -197,6 +229,23 @@ MODULES = {
     "cloudbridge.providers.mock": {"MockAWSCloudProvider": providers.MockCloudProvider},
 }
 
+# The package that CloudBridge's users take its decorators from. Marks of its own are understood.
+EVENT_MODULES = {
+    "pyeventsystem": {},
+    "pyeventsystem.events": {"SimpleEventDispatcher": events.Events},
+    "pyeventsystem.middleware": {
+        "observe": events.observe, "intercept": events.intercept, "implement": events.implement,
+        "SimpleMiddlewareManager": events.Middleware},
+}
+
+
+def _has_event_package():
+    """Whether the real one is there."""
+    there = sys.modules.get("pyeventsystem")
+    if there is not None:
+        return not hasattr(there, "__pail__")
+    return importlib.util.find_spec("pyeventsystem") is not None
+
 
 def install():
     """Makes `import cloudbridge` and what is below it give Pail's classes, for this process.
@@ -206,13 +255,14 @@ def install():
     there = sys.modules.get("cloudbridge")
     if there is not None and not hasattr(there, "__pail__"):
         raise ImportError("cloudbridge was imported before install(): call install() first")
-    for name, content in MODULES.items():
+    modules = MODULES if _has_event_package() else {**MODULES, **EVENT_MODULES}
+    for name, content in modules.items():
         module = types.ModuleType(name, "Pail in the place of CloudBridge.")
         module.__path__ = []
         module.__pail__ = True
         vars(module).update(content)
         sys.modules[name] = module
-    for name in MODULES:
+    for name in modules:
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], child, sys.modules[name])
@@ -220,7 +270,7 @@ def install():
 
 def uninstall():
     """Takes away what install() put there."""
-    for name in MODULES:
+    for name in (*MODULES, *EVENT_MODULES):
         module = sys.modules.get(name)
         if module is not None and hasattr(module, "__pail__"):
             del sys.modules[name]
