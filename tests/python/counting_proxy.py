@@ -27,6 +27,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def upstream(self, host):
         if getattr(self, "to", None) != host:
+            if hasattr(self, "connection_up"):
+                self.connection_up.close()
             self.to, self.connection_up = host, http.client.HTTPConnection(host, timeout=60)
         return self.connection_up
 
@@ -48,6 +50,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 up.close()
                 if attempt == 2:
                     raise
+
+    def finish(self):
+        super().finish()
+        if hasattr(self, "connection_up"):
+            self.connection_up.close()
 
     def forward(self):
         place = urllib.parse.urlsplit(self.path)
