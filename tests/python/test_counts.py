@@ -21,7 +21,6 @@ from pail.exceptions import BadConfig
 CONTRACT = pathlib.Path(__file__).resolve().parent.parent / "contract"
 LOGINS = ("/token", "/auth/tokens", "/auth/v1.0")
 PARTS = 3
-PART_BYTES = 5 << 20
 MANY = 2001
 
 
@@ -132,11 +131,11 @@ class Counts(unittest.TestCase):
             self.skipTest(f"the server of {name} is not up")
         url, settings = found
         try:
-            client = _pail.Client(url, {**settings, "proxy_url": self.proxy.url},
+            self.client = _pail.Client(url, {**settings, "proxy_url": self.proxy.url},
                                   ignore_environment=True)
         except BadConfig as error:
             self.skipTest(f"this build has no {url} store: {error}")
-        self.bucket = _pail.Bucket(client, stores.bucket_name())
+        self.bucket = _pail.Bucket(self.client, stores.bucket_name())
         self.bucket.create()
         self.addCleanup(self.remove)
         self.logins = sum(self.is_login(r) for r in self.proxy.taken())
@@ -186,10 +185,11 @@ class Counts(unittest.TestCase):
         self.costs(f"delete of {MANY}", math.ceil(MANY / cloud.many), bucket.delete_many, keys)
 
     def large(self, cloud):
-        data = os.urandom(PARTS * PART_BYTES)
-        self.bucket.put("large-before", data, part_size=PART_BYTES)
+        part = max(self.client.limit("part_min") or 0, 256 << 10)
+        data = os.urandom(PARTS * part)
+        self.bucket.put("large-before", data, part_size=part)
         self.costs(f"upload of {PARTS} parts", cloud.upload(PARTS), self.bucket.put, "large", data,
-                   part_size=PART_BYTES)
+                   part_size=part)
         self.assertEqual(self.bucket.get("large"), data)
         if not cloud.segments:
             self.costs("delete after it", 1, self.bucket.delete, "large")
