@@ -21,7 +21,6 @@ from pail.exceptions import BadConfig
 CONTRACT = pathlib.Path(__file__).resolve().parent.parent / "contract"
 LOGINS = ("/token", "/auth/tokens", "/auth/v1.0")
 PARTS = 3
-MANY = 2001
 
 
 def has(*names):
@@ -181,8 +180,9 @@ class Counts(unittest.TestCase):
         if not cloud.many:
             return
         bucket.delete_many(["none", "nothing"])
-        keys = [f"many/{i:05}" for i in range(MANY)]
-        self.costs(f"delete of {MANY}", math.ceil(MANY / cloud.many), bucket.delete_many, keys)
+        n = 101 if cloud.segments else 2001  # Swift takes seconds for a thousand
+        keys = [f"many/{i:05}" for i in range(n)]
+        self.costs(f"delete of {n}", math.ceil(n / cloud.many), bucket.delete_many, keys)
 
     def large(self, cloud):
         part = max(self.client.limit("part_min") or 0, 256 << 10)
