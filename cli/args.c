@@ -11,7 +11,7 @@ const struct opt args_globals[] = {
     {"verbose", 'v', OPT_COUNT, &app.verbose, NULL, "say what is done; twice: each request", NULL},
     {"set", 0, OPT_PAIR, &app.set, "NAME=VALUE", "a setting; see `pail config explain URL`", NULL},
     {"src", 0, OPT_PAIR, &app.src, "NAME=VALUE", "a setting of the source of cp and mv only", NULL},
-    {"dst", 0, OPT_PAIR, &app.dst, "NAME=VALUE", "a setting of the destination only", NULL},
+    {"dst", 0, OPT_PAIR, &app.dst, "NAME=VALUE", "a setting of their destination only", NULL},
     {"endpoint-url", 0, OPT_SETTING, NULL, "URL", "the server to use (Swift: of Keystone)",
      "@endpoint"},
     {"region", 0, OPT_SETTING, NULL, "NAME", "the region (S3, Swift)", "@region"},

@@ -56,6 +56,7 @@ struct command {
     const struct opt *opts;
     size_t opt_count;
     int min_args, max_args; /* max -1: any number */
+    bool two_sides;         /* has a source and a destination */
     int (*run)(int argc, char **argv);
 };
 #define CLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))

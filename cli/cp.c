@@ -294,6 +294,7 @@ const struct command cmd_cp = {
     .opt_count = CLI_COUNT(opts),
     .min_args = 2,
     .max_args = -1,
+    .two_sides = true,
     .run = run,
 };
 
@@ -315,5 +316,6 @@ const struct command cmd_mv = {
     .opt_count = CLI_COUNT(opts),
     .min_args = 2,
     .max_args = -1,
+    .two_sides = true,
     .run = run_mv,
 };

@@ -48,7 +48,9 @@ static void line(struct doctor *doctor, enum verdict verdict, const char *topic,
     out_name(text);
     out_text("\n");
     if (hint != NULL) {
-        out_printf("      hint: %s\n", hint);
+        out_text("      hint: ");
+        out_name(hint);
+        out_text("\n");
     }
 }
 
@@ -225,6 +227,19 @@ static pail_code ask(struct doctor *doctor, pail_error **err)
     return code == PAIL_DONE ? PAIL_OK : code;
 }
 
+/* The failure, with the service's word for it; `hint` instead of the error's own. */
+static void tell(struct doctor *doctor, const char *topic, const char *what, const pail_error *err,
+                 const char *hint)
+{
+    hint = hint != NULL ? hint : pail_error_hint(err);
+    char *text =
+        mem_printf("%s%s%s%s%s", what, *what != '\0' ? ": " : "", pail_error_message(err),
+                   *pail_error_service_code(err) != '\0' ? ", " : "", pail_error_service_code(err));
+    doctor->status = exit_status(pail_error_code(err));
+    line(doctor, FAIL, topic, text, *hint != '\0' ? hint : NULL);
+    mem_free(text);
+}
+
 static void check_request(struct doctor *doctor, pail_code code, const pail_error *err)
 {
     const char *what = doctor->target.bucket != NULL ? "listing the bucket" : "listing the buckets";
@@ -234,16 +249,9 @@ static void check_request(struct doctor *doctor, pail_code code, const pail_erro
         mem_free(text);
         return;
     }
-    const char *hint = pail_error_hint(err);
-    char *text =
-        mem_printf("%s: %s%s%s", what, pail_error_message(err),
-                   *pail_error_service_code(err) != '\0' ? ", " : "", pail_error_service_code(err));
-    if (doctor->target.bucket == NULL && code == PAIL_E_FORBIDDEN) {
-        hint = "these credentials may not list buckets; try doctor with a bucket's URL";
-    }
-    doctor->status = exit_status(code);
-    line(doctor, FAIL, "request", text, *hint != '\0' ? hint : NULL);
-    mem_free(text);
+    bool buckets = doctor->target.bucket == NULL && code == PAIL_E_FORBIDDEN;
+    tell(doctor, "request", what, err,
+         buckets ? "these credentials may not list buckets; try doctor with a bucket's URL" : NULL);
 }
 
 static void examine(struct doctor *doctor)
@@ -274,27 +282,40 @@ static void examine(struct doctor *doctor)
     pail_error_free(err);
 }
 
+/* What opening reads (settings, files, names) is a thing to check like any other. */
+static void open_and_examine(struct doctor *doctor)
+{
+    struct target *target = &doctor->target;
+    pail_error *err = NULL;
+    pail_code code = target_open(target, &err);
+    if (code != PAIL_OK) {
+        tell(doctor, target->client == NULL ? "settings" : "bucket", "", err, NULL);
+    }
+    if (target->client != NULL) {
+        pail_error_free(err);
+        err = NULL;
+        pail_code explained = pail_client_explain(target->client, &doctor->explained, &err);
+        if (explained != PAIL_OK) {
+            tell(doctor, "settings", "", err, NULL);
+        } else if (code == PAIL_OK) {
+            examine(doctor);
+        }
+    }
+    pail_error_free(err);
+}
+
 static int run(int argc, char **argv)
 {
     struct doctor doctor = {0};
-    pail_error *err = NULL;
     target_watch(watch, &doctor);
     int status = target_parse(argc > 0 ? argv[0] : "local:", SIDE_NONE, &doctor.target);
     if (status == 0 && doctor.target.account == NULL) {
         status = fail_with(PAIL_E_BAD_ARGUMENT, doctor.target.text, "this is a local path",
                            "use local: or s3://BUCKET");
-    }
-    if (status == 0) {
-        status = doctor.target.bucket_name != NULL ? target_bucket(&doctor.target)
-                                                   : target_client(&doctor.target);
-    }
-    if (status == 0 && pail_client_explain(doctor.target.client, &doctor.explained, &err) == 0) {
-        examine(&doctor);
-        status = doctor.status;
     } else if (status == 0) {
-        status = fail_error(doctor.target.text, err);
+        open_and_examine(&doctor);
+        status = doctor.status;
     }
-    pail_error_free(err);
     pail_free(doctor.explained);
     mem_free(doctor.endpoint);
     target_dispose(&doctor.target);

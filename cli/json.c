@@ -5,37 +5,14 @@
 
 #include <string.h>
 
-/* Length of the UTF-8 sequence at p, 0 where it is none (RFC 3629 section 4). */
-static size_t sequence(const unsigned char *p)
-{
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
-               : (p[0] & 0xf0) == 0xe0        ? 3
-               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
-                                              : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
-        return 0;
-    }
-    return n;
-}
-
 static bool is_utf8(const char *text)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    while (*p != 0) {
-        size_t n = sequence(p);
+    while (*text != '\0') {
+        size_t n = out_sequence(text);
         if (n == 0) {
             return false;
         }
-        p += n;
+        text += n;
     }
     return true;
 }

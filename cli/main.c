@@ -45,6 +45,10 @@ static void catch_signals(void)
 
 static int check_operands(const struct command *command, int count)
 {
+    if (!command->two_sides && app.src.count + app.dst.count > 0) {
+        return fail_usage("--%s: %s has no source and no destination; use --set",
+                          app.src.count > 0 ? "src" : "dst", command->name);
+    }
     if (count < command->min_args) {
         return fail_usage("usage: pail %s %s", command->name, command->usage);
     }

@@ -84,33 +84,57 @@ void out_printf(const char *format, ...)
     mem_free(text);
 }
 
-static bool is_control(char c)
+/* SPEC RFC 3629 section 4. */
+size_t out_sequence(const char *text)
 {
-    return (unsigned char)c < 0x20 || c == 0x7f;
+    const unsigned char *p = (const unsigned char *)text;
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+               : (p[0] & 0xf0) == 0xe0        ? 3
+               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                              : 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
+        return 0;
+    }
+    return n;
+}
+
+/* Length of what may be shown as it is: no control character (C1 too, which terminals obey), and
+ * nothing that is not UTF-8. */
+static size_t showable(const char *p)
+{
+    unsigned char c = (unsigned char)p[0];
+    bool control = c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)p[1] < 0xa0);
+    return control ? 0 : out_sequence(p);
 }
 
 void out_name(const char *name)
 {
-    const char *from = name;
-    for (const char *p = name; *p != '\0'; p++) {
-        if (is_control(*p)) {
-            out_bytes(from, (size_t)(p - from));
-            out_printf("\\x%02x", (unsigned char)*p);
-            from = p + 1;
-        }
-    }
-    out_text(from);
+    char *shown = out_escape(name);
+    out_text(shown);
+    mem_free(shown);
 }
 
 char *out_escape(const char *text)
 {
     char *escaped = mem_new(strlen(text) * 4 + 1);
     char *to = escaped;
-    for (const char *p = text; *p != '\0'; p++) {
-        if (is_control(*p)) {
-            to += snprintf(to, 5, "\\x%02x", (unsigned char)*p);
+    for (const char *p = text; *p != '\0';) {
+        size_t n = showable(p);
+        if (n > 0) {
+            memcpy(to, p, n);
+            to += n;
+            p += n;
         } else {
-            *to++ = *p;
+            to += snprintf(to, 5, "\\x%02x", (unsigned char)*p++);
         }
     }
     return escaped;

@@ -9,7 +9,7 @@
 void out_bytes(const void *data, size_t n);
 void out_text(const char *text);
 void out_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* A name for people and scripts: control bytes as \xNN. */
+/* A name for people and scripts: control bytes, and what is no UTF-8, as \xNN. */
 void out_name(const char *name);
 /* Writes what is buffered. False after any failed write, or when the reader has gone. */
 bool out_flush(void);
@@ -26,7 +26,9 @@ int out_finish(int status);
 char *out_time(char *room, int64_t unix_ms, bool with_ms);
 /* "1234", or with `human` "1.2 KiB". */
 char *out_size(char *room, uint64_t bytes, bool human);
-/* A copy of the text with control bytes as \xNN. Yours, mem_free. */
+/* A copy of the text as out_name prints it. Yours, mem_free. */
 char *out_escape(const char *text);
+/* Length of the UTF-8 sequence that begins there, 0 where none does. */
+size_t out_sequence(const char *text);
 
 #endif

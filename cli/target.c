@@ -111,39 +111,51 @@ pail_code target_open_url(const char *url, pail_client **out, pail_error **err)
     return open_client(url, SIDE_NONE, out, err);
 }
 
-int target_client(struct target *target)
+static pail_code client_of(struct target *target, pail_error **err)
 {
     enum side side = side_settings(target->side)->count > 0 ? target->side : SIDE_NONE;
     for (struct opened *o = clients; o != NULL; o = o->next) {
         if (o->side == side && strcmp(o->account, target->account) == 0) {
             target->client = o->client;
-            return 0;
+            return PAIL_OK;
         }
     }
-    pail_error *err = NULL;
-    if (open_client(target->account, side, &target->client, &err) != PAIL_OK) {
-        int status = fail_error(target->text, err);
-        pail_error_free(err);
-        return status;
+    pail_code code = open_client(target->account, side, &target->client, err);
+    if (code == PAIL_OK) {
+        struct opened *opened = mem_new(sizeof *opened);
+        *opened = (struct opened){clients, mem_text(target->account), side, target->client};
+        clients = opened;
     }
-    struct opened *opened = mem_new(sizeof *opened);
-    *opened = (struct opened){clients, mem_text(target->account), side, target->client};
-    clients = opened;
-    return 0;
+    return code;
+}
+
+pail_code target_open(struct target *target, pail_error **err)
+{
+    pail_code code = client_of(target, err);
+    return code || target->bucket_name == NULL
+               ? code
+               : pail_bucket_open(target->client, target->bucket_name, &target->bucket, err);
+}
+
+static int told(const struct target *target, pail_code code, pail_error *err)
+{
+    int status = code == PAIL_OK ? 0 : fail_error(target->text, err);
+    pail_error_free(err);
+    return status;
+}
+
+int target_client(struct target *target)
+{
+    pail_error *err = NULL;
+    pail_code code = client_of(target, &err);
+    return told(target, code, err);
 }
 
 int target_bucket(struct target *target)
 {
-    int status = target_client(target);
-    if (status != 0) {
-        return status;
-    }
     pail_error *err = NULL;
-    if (pail_bucket_open(target->client, target->bucket_name, &target->bucket, &err) != PAIL_OK) {
-        status = fail_error(target->text, err);
-    }
-    pail_error_free(err);
-    return status;
+    pail_code code = target_open(target, &err);
+    return told(target, code, err);
 }
 
 void target_close_clients(void)

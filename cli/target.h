@@ -29,6 +29,8 @@ void target_dispose(struct target *target);
 
 /* Opens the client, or the client and the bucket's handle. Returns 0 or an exit status. */
 int target_client(struct target *target);
+/* Both as far as the target names them; the error is the caller's to tell. */
+pail_code target_open(struct target *target, pail_error **err);
 int target_bucket(struct target *target);
 
 /* Parses and opens: an account; a bucket without a key; a bucket with any key; one with a key that

@@ -12,15 +12,19 @@
 
 /* All three are "reflected": bit 0 of a byte is the highest power of x. A remainder of width w is
  * held in the low w bits, where bit w-1 stands for x^0 and bit 0 for x^(w-1). */
-struct crc {
-    unsigned width;
-    uint64_t poly;
-    pthread_once_t once;
-    void (*init)(void);
+struct tables {
     uint64_t power[67];     /* x^(2^k) mod poly */
     uint64_t table[8][256]; /* slicing by 8 */
     uint64_t fold_128[2];   /* to move 16 bytes on by 16 bytes: for the first, second half */
     uint64_t fold_1024[2];  /* ... by 128 bytes */
+};
+/* The tables stand apart: of zeros until the first use, they take no room in a file. */
+struct crc {
+    unsigned width;
+    uint64_t poly;
+    struct tables *t;
+    void (*init)(void);
+    pthread_once_t once;
 };
 
 static bool clmul_allowed = true;
@@ -50,7 +54,7 @@ static uint64_t x_power(const struct crc *c, uint64_t exponent, unsigned shift)
     uint64_t result = UINT64_C(1) << (c->width - 1);
     for (unsigned k = shift; exponent; exponent >>= 1, k++) {
         if (exponent & 1) {
-            result = multiply(c, c->power[k], result);
+            result = multiply(c, c->t->power[k], result);
         }
     }
     return result;
@@ -71,29 +75,30 @@ static void init_tables(struct crc *c)
         for (int bit = 0; bit < 8; bit++) {
             r = (r & 1) ? (r >> 1) ^ c->poly : r >> 1;
         }
-        c->table[0][byte] = r;
+        c->t->table[0][byte] = r;
     }
     for (unsigned byte = 0; byte < 256; byte++) {
         for (int slice = 1; slice < 8; slice++) {
-            uint64_t r = c->table[slice - 1][byte];
-            c->table[slice][byte] = (r >> 8) ^ c->table[0][r & 0xff];
+            uint64_t r = c->t->table[slice - 1][byte];
+            c->t->table[slice][byte] = (r >> 8) ^ c->t->table[0][r & 0xff];
         }
     }
-    c->power[0] = UINT64_C(1) << (c->width - 2);
+    c->t->power[0] = UINT64_C(1) << (c->width - 2);
     for (int k = 1; k < 67; k++) {
-        c->power[k] = multiply(c, c->power[k - 1], c->power[k - 1]);
+        c->t->power[k] = multiply(c, c->t->power[k - 1], c->t->power[k - 1]);
     }
-    fold_constants(c, 128, c->fold_128);
-    fold_constants(c, 1024, c->fold_1024);
+    fold_constants(c, 128, c->t->fold_128);
+    fold_constants(c, 1024, c->t->fold_1024);
 }
 
 static void init_64nvme(void);
 static void init_32c(void);
 static void init_32(void);
-static struct crc crc64nvme = {
-    64, UINT64_C(0x9a6c9329ac4bc9b5), PTHREAD_ONCE_INIT, init_64nvme, {0}, {{0}}, {0}, {0}};
-static struct crc crc32c = {32, 0x82f63b78, PTHREAD_ONCE_INIT, init_32c, {0}, {{0}}, {0}, {0}};
-static struct crc crc32 = {32, 0xedb88320, PTHREAD_ONCE_INIT, init_32, {0}, {{0}}, {0}, {0}};
+static struct tables tables_64nvme, tables_32c, tables_32;
+static struct crc crc64nvme = {64, UINT64_C(0x9a6c9329ac4bc9b5), &tables_64nvme, init_64nvme,
+                               PTHREAD_ONCE_INIT};
+static struct crc crc32c = {32, 0x82f63b78, &tables_32c, init_32c, PTHREAD_ONCE_INIT};
+static struct crc crc32 = {32, 0xedb88320, &tables_32, init_32, PTHREAD_ONCE_INIT};
 
 static void init_64nvme(void)
 {
@@ -121,12 +126,13 @@ static uint64_t by_table(const struct crc *c, uint64_t r, const unsigned char *p
 {
     for (; n >= 8; p += 8, n -= 8) {
         uint64_t v = load_le64(p) ^ r;
-        r = c->table[7][v & 0xff] ^ c->table[6][v >> 8 & 0xff] ^ c->table[5][v >> 16 & 0xff] ^
-            c->table[4][v >> 24 & 0xff] ^ c->table[3][v >> 32 & 0xff] ^
-            c->table[2][v >> 40 & 0xff] ^ c->table[1][v >> 48 & 0xff] ^ c->table[0][v >> 56];
+        r = c->t->table[7][v & 0xff] ^ c->t->table[6][v >> 8 & 0xff] ^
+            c->t->table[5][v >> 16 & 0xff] ^ c->t->table[4][v >> 24 & 0xff] ^
+            c->t->table[3][v >> 32 & 0xff] ^ c->t->table[2][v >> 40 & 0xff] ^
+            c->t->table[1][v >> 48 & 0xff] ^ c->t->table[0][v >> 56];
     }
     for (; n; p++, n--) {
-        r = (r >> 8) ^ c->table[0][(r ^ *p) & 0xff];
+        r = (r >> 8) ^ c->t->table[0][(r ^ *p) & 0xff];
     }
     return r;
 }
@@ -154,8 +160,9 @@ __attribute__((target("pclmul,sse4.1"))) static inline __m128i load(const unsign
 __attribute__((target("pclmul,sse4.1"))) static uint64_t by_clmul(const struct crc *c, uint64_t r,
                                                                   const unsigned char *p, size_t n)
 {
-    const __m128i far = _mm_set_epi64x((long long)c->fold_1024[1], (long long)c->fold_1024[0]);
-    const __m128i near = _mm_set_epi64x((long long)c->fold_128[1], (long long)c->fold_128[0]);
+    const __m128i far =
+        _mm_set_epi64x((long long)c->t->fold_1024[1], (long long)c->t->fold_1024[0]);
+    const __m128i near = _mm_set_epi64x((long long)c->t->fold_128[1], (long long)c->t->fold_128[0]);
     __m128i lane[LANES];
     for (int i = 0; i < LANES; i++) {
         lane[i] = load(p + i * LANE);

@@ -330,8 +330,8 @@ static enum pl_errand_step take(struct keystone_errand *e, const struct pl_http_
     struct pl_swift_login got = {.token = pl_arena_dup(&arena, token)};
     pail_code rc = PAIL_OK;
     if (!token.len || !got.token) {
-        rc = pl_fail(err, PAIL_E_PROTOCOL, "os_auth_url answered HTTP %d without a token",
-                     answer->status);
+        rc = pl_fail(err, PAIL_E_PROTOCOL, "os_auth_url (%.*s) answered HTTP %d without a token",
+                     (int)strcspn(e->ask.auth_url, "?#"), e->ask.auth_url, answer->status);
         pl_error_hint(err, "is os_auth_url the address of a Keystone?");
         goto out;
     }
@@ -391,7 +391,8 @@ static enum pl_errand_step keystone_next(struct pl_errand *base, int64_t now_ms,
     }
     if (answer) {
         struct pail_error *why = NULL;
-        if (pl_swift_login_failed(answer, "os_auth_url", &why) || e->tries >= TRIES) {
+        if (pl_swift_login_failed(answer, "os_auth_url", e->ask.auth_url, &why) ||
+            e->tries >= TRIES) {
             *err = why;
             return PL_ERRAND_FAIL;
         }

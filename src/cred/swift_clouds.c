@@ -253,10 +253,14 @@ pail_code pl_swift_clouds_apply(struct pl_settings *s, struct pail_error **err)
         pl_free(text);
     }
     if (!rc && cloud && *cloud && !found) {
+        const char *named = pl_settings_get(s, "os_client_config_file");
         rc = pl_fail(err, PAIL_E_BAD_CONFIG,
-                     any ? "there is no cloud \"%s\" in clouds.yaml"
-                         : "os_cloud is \"%s\", but there is no clouds.yaml",
-                     cloud);
+                     any ? "there is no cloud \"%s\" in %s"
+                         : "os_cloud is \"%s\", but there is no %s",
+                     cloud,
+                     named && *named ? named
+                     : any           ? path
+                                     : "clouds.yaml");
         pl_error_hint(err, "os_client_config_file names the file; else it is clouds.yaml here, in "
                            "~/.config/openstack or in /etc/openstack");
     }

@@ -67,8 +67,9 @@ PAIL_MUST pail_code pl_swift_clouds_apply(struct pl_settings *s, struct pail_err
 /* Shared by the errands: sets origin, target and method of a request to an http(s) address. */
 PAIL_MUST pail_code pl_swift_aim(struct pl_http_request *r, const char *method, const char *url,
                                  const char *setting, struct pail_error **err);
-/* What an answer that is no success means, in words with a hint; false: another try may help. */
-PAIL_MUST bool pl_swift_login_failed(const struct pl_http_response *answer, const char *who,
-                                     struct pail_error **err);
+/* What an answer that is no success means, in words with a hint; false: another try may help.
+ * url: the address, which the setting gave. */
+PAIL_MUST bool pl_swift_login_failed(const struct pl_http_response *answer, const char *setting,
+                                     const char *url, struct pail_error **err);
 
 #endif

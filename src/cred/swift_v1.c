@@ -77,17 +77,20 @@ static pail_code code_of(int status)
     }
 }
 
-bool pl_swift_login_failed(const struct pl_http_response *answer, const char *who,
-                           struct pail_error **err)
+bool pl_swift_login_failed(const struct pl_http_response *answer, const char *setting,
+                           const char *url, struct pail_error **err)
 {
+    int n = (int)strcspn(url, "?#");
     if (answer->fail) {
         pl_fail(err, answer->fail == PL_HTTP_TLS ? PAIL_E_TLS : PAIL_E_CONNECT,
-                "no token from %s: %s", who, answer->why);
+                "no token from %s (%.*s): %s", setting, n, url, answer->why);
         pl_error_hint(err, "check its address, and the proxy and CA settings");
-        return answer->fail == PL_HTTP_TLS || answer->fail == PL_HTTP_CANCELLED;
+        return answer->fail == PL_HTTP_TLS || answer->fail == PL_HTTP_CANCELLED ||
+               answer->fail == PL_HTTP_TOO_LARGE;
     }
     pail_code code = code_of(answer->status);
-    pl_fail(err, code, "no token from %s: it answered HTTP %d", who, answer->status);
+    pl_fail(err, code, "no token from %s (%.*s): it answered HTTP %d", setting, n, url,
+            answer->status);
     if (err && *err && !(*err)->is_static) {
         (*err)->http_status = answer->status;
     }
@@ -116,7 +119,8 @@ static enum pl_errand_step v1_take(struct v1_errand *e, int64_t now_ms,
     }
     enum pl_errand_step step = PL_ERRAND_DONE;
     if (!token.len || !got.token) {
-        pl_fail(err, PAIL_E_PROTOCOL, "st_auth answered HTTP %d without a token", answer->status);
+        pl_fail(err, PAIL_E_PROTOCOL, "st_auth (%.*s) answered HTTP %d without a token",
+                (int)strcspn(e->ask.auth_url, "?#"), e->ask.auth_url, answer->status);
         pl_error_hint(err, "is st_auth the address of a Swift with auth version 1?");
         step = PL_ERRAND_FAIL;
     } else {
@@ -137,7 +141,7 @@ static enum pl_errand_step v1_next(struct pl_errand *base, int64_t now_ms,
     }
     if (answer) {
         struct pail_error *why = NULL;
-        if (pl_swift_login_failed(answer, "st_auth", &why) || e->tries >= TRIES) {
+        if (pl_swift_login_failed(answer, "st_auth", e->ask.auth_url, &why) || e->tries >= TRIES) {
             *err = why;
             return PL_ERRAND_FAIL;
         }

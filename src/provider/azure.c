@@ -91,6 +91,15 @@ static pail_code azure_check_bucket(struct pl_dialect *d, const char *name, stru
                : PAIL_OK;
 }
 
+/* The service takes a backslash for a slash and answers with another blob. */
+static pail_code azure_check_key(struct pl_dialect *d, const char *key, struct pail_error **err)
+{
+    (void)d;
+    return strchr(key, '\\')
+               ? pl_fail(err, PAIL_E_BAD_KEY, "Azure has no backslash in names of blobs")
+               : PAIL_OK;
+}
+
 static void azure_free(struct pl_dialect *d)
 {
     struct pl_azure *az = of(d);
@@ -118,6 +127,7 @@ static const struct pl_dialect_ops ops = {.scheme = "az",
                                           .refresh = pl_azure_refresh,
                                           .explain = azure_explain,
                                           .check_bucket = azure_check_bucket,
+                                          .check_key = azure_check_key,
                                           .free = azure_free};
 
 pail_code pl_azure_dialect_new(const struct pl_provider_env *env, struct pl_dialect **out,

@@ -162,11 +162,6 @@ static pail_code set_target(struct pl_azure_build *b)
         pl_buf_putc(&target, '?');
         pl_buf_str(&target, pl_buf_view(&b->query));
     }
-    if (!b->on_service && !b->on_container && b->op->key && strchr(b->op->key, '\\')) {
-        /* The service takes it for a slash and answers with another blob. */
-        pl_buf_dispose(&target);
-        return pl_fail(b->err, PAIL_E_BAD_KEY, "Azure has no backslash in names of blobs");
-    }
     bool fits = !pl_buf_rc(&target) && !pl_buf_rc(&b->query);
     b->r->target = fits ? pl_arena_dup(&b->r->arena, pl_buf_view(&target)) : NULL;
     if (target.ptr) {

@@ -69,9 +69,14 @@ static pail_code read_connection_string(struct pl_settings *s, bool *http, struc
             pl_error_hint(err, "copy it whole: AccountName=...;AccountKey=...;...");
         } else if (name.len) {
             value = pl_str_trim(value);
-            *http |= pl_str_ieq(name, PL_STR("DefaultEndpointsProtocol")) &&
-                     pl_str_ieq(value, PL_STR("http"));
-            rc = use_part(s, name, value, err);
+            bool protocol = pl_str_ieq(name, PL_STR("DefaultEndpointsProtocol"));
+            *http |= protocol && pl_str_ieq(value, PL_STR("http"));
+            rc = protocol && !*http && !pl_str_ieq(value, PL_STR("https"))
+                     ? pl_fail(err, PAIL_E_BAD_CONFIG,
+                               CONNECTION ": DefaultEndpointsProtocol is http or https, not "
+                                          "\"%.*s\"",
+                               (int)(value.len < 20 ? value.len : 20), value.ptr)
+                     : use_part(s, name, value, err);
         }
     }
     return rc;
@@ -188,7 +193,13 @@ static pail_code set_credentials(struct pl_azure *az, const struct pl_settings *
     }
     if (sas) {
         az->auth = PL_AZURE_SAS;
-        az->sas = pl_strdup(*sas == '?' ? sas + 1 : sas);
+        sas += *sas == '?';
+        if (strncmp(sas, "sig=", 4) != 0 && !strstr(sas, "&sig=")) {
+            pail_code rc = pl_fail(err, PAIL_E_BAD_CONFIG, "azure_storage_sas_token has no sig=");
+            pl_error_hint(err, "copy it whole: sv=...&sp=...&se=...&sig=...");
+            return rc;
+        }
+        az->sas = pl_strdup(sas);
         return az->sas ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a token");
     }
     if (token) {

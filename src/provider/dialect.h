@@ -111,6 +111,9 @@ struct pl_dialect_ops {
     void (*explain)(struct pl_dialect *d, struct pl_buf *out);
     /* NULL or PAIL_E_BAD_BUCKET_NAME with the rule that it breaks. */
     pail_code (*check_bucket)(struct pl_dialect *d, const char *name, struct pail_error **err);
+    /* PAIL_E_BAD_KEY where the service has no such key; asked before any errand and request. NULL:
+     * every key that pl_key_check lets pass. */
+    pail_code (*check_key)(struct pl_dialect *d, const char *key, struct pail_error **err);
     void (*free)(struct pl_dialect *d);
 };
 

@@ -439,6 +439,12 @@ static void attempt(struct pl_http_run *run)
         finish(run, PAIL_E_CANCELLED, NULL);
         return;
     }
+    const struct pl_dialect_ops *ops = p->dialect->ops;
+    struct pail_error *err = NULL;
+    if (ops->check_key && run->op->key && ops->check_key(p->dialect, run->op->key, &err)) {
+        finish(run, PAIL_E_BAD_KEY, err);
+        return;
+    }
     pthread_mutex_lock(&p->lock);
     int64_t offset = p->clock_offset_ms;
     pthread_mutex_unlock(&p->lock);
@@ -448,8 +454,7 @@ static void attempt(struct pl_http_run *run)
     }
     a->number++;
     if (run->op->kind == PL_OP_PRESIGN) {
-        struct pail_error *err = NULL;
-        pail_code rc = p->dialect->ops->presign(p->dialect, run->op, a, &err);
+        pail_code rc = ops->presign(p->dialect, run->op, a, &err);
         finish(run, rc, err);
     } else {
         build(run);

@@ -51,7 +51,7 @@ static const struct pl_s3_service table[] = {
      {"play.min.io"},
      NULL,
      "payload=unsigned_tls sums=crc32c,crc32,crc64nvme,sha256,sha1 list_urlenc=true "
-     "parts_max=10000 part_equal=false cond_put=native"},
+     "parts_max=10000 part_equal=false cond_put=native etag_md5=true"},
     {"ceph", {"s3.{region}.dream.io"}, NULL, CEPH_FIELDS},
     {"hetzner", {"{region}.your-objectstorage.com"}, NULL, "list=v1 parts_max=10000 sse=customer"},
     {"swift",

@@ -11,8 +11,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BIN = os.environ.get("PAIL_BIN", os.path.join(ROOT, "build", "pail"))
 
 # What a developer's shell may hold must not reach the tests.
-FOREIGN = ("AWS_", "OS_", "ST_", "PAIL_", "XDG_", "HTTP", "http", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
-
+FOREIGN = ("AWS_", "AZURE_", "CLOUDSDK_", "GCE_", "GOOGLE_", "IDENTITY_", "OS_", "ST_", "STORAGE_", "PAIL_", "XDG_",
+           "HTTP", "http", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
 
 @functools.lru_cache

@@ -288,6 +288,13 @@ class UpkeepTest(CliTest):
         self.assertNotIn("WRONG", found.values())
         self.assertEqual(self.pail("ls", "local:").out, "bkt\n")
 
+    def test_conform__as_one_object_has_the_same_and_the_limits(self):
+        lines = {r["name"]: r["result"] for r in self.pail("--json", "conform", "local:").records}
+        record, = self.pail("conform", "--format", "json", "local:").records
+        self.assertEqual({name: record[name] for name in lines}, lines)
+        self.assertEqual((record["scheme"], record["delete_max"], record["sse"]), ("local", 1000, "none"))
+        self.fails(2, "conform", "--format", "xml", "local:")
+
     def test_conform__below_a_prefix_leaves_what_is_there(self):
         self.put("local:bkt/deep/kept")
         self.pail("conform", "local:bkt/deep/")

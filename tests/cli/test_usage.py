@@ -91,6 +91,27 @@ class UsageTest(CliTest):
         self.assertNotIn(b"\x1b", err)
         self.assertIn(b"\\x1b", err)
 
+    def test_message__is_utf8_whatever_the_name_is(self):
+        self.pail("mb", "local:bkt")
+        for args in ((b"cp", b"no\xffne", b"local:bkt/k"), (b"stat", b"local:bkt/a\xff\xc3("),
+                     (b"stat", b"local:bkt/\xc2\x9b31m"), (b"l\xffs",), (b"ls", b"--\xff"),
+                     (b"ls", b"-\xff"), (b"rm", b"memory:\xff/k"), (b"ls", b"\xff:")):
+            err = self.run_pail(*args).raw_err
+            self.assertIn(b"\\x", err, args)
+            err.decode("utf-8")
+            self.assertNotIn(b"\xc2\x9b", err)
+
+    def test_source_settings__need_a_source(self):
+        self.pail("mb", "local:bkt")
+        for flag in ("--src", "--dst"):
+            for args in (["ls", "local:"], ["cat", "local:bkt/k"], ["doctor", "local:"]):
+                self.assertIn(flag, self.fails(2, *args, flag, "local_home=/x").err)
+        self.put("local:bkt/k", b"data")
+        home = self.path("other")
+        self.pail("mb", "local:bkt", "--set", "local_home=" + home)
+        self.pail("cp", "local:bkt/k", "local:bkt/k", "--dst", "local_home=" + home)
+        self.assertEqual(self.cat("local:bkt/k", "--set", "local_home=" + home), b"data")
+
     def test_secret_in_a_url__is_not_shown(self):
         result = self.run_pail("ls", "s3://bu?aws_secret_access_key=hunter2&nonsense=1")
         self.assertEqual(result.status, 10)

@@ -581,9 +581,14 @@ static void run_rounds(struct golden *g)
         struct pail_error *err = NULL;
         again = false;
         g->attempt.number = round;
-        pail_code rc = g->op.kind == PL_OP_PRESIGN
-                           ? g->dialect->ops->presign(g->dialect, &g->op, &g->attempt, &err)
-                           : g->dialect->ops->build(g->dialect, &g->op, &g->attempt, &r, &err);
+        const struct pl_dialect_ops *ops = g->dialect->ops;
+        bool checks = ops->check_key && g->op.key;
+        pail_code rc = checks ? ops->check_key(g->dialect, g->op.key, &err) : PAIL_OK;
+        if (!rc) {
+            rc = g->op.kind == PL_OP_PRESIGN
+                     ? ops->presign(g->dialect, &g->op, &g->attempt, &err)
+                     : ops->build(g->dialect, &g->op, &g->attempt, &r, &err);
+        }
         if (rc) {
             json_array_append_new(results, error_json(err));
         } else if (g->op.kind == PL_OP_PRESIGN || !r.method) {

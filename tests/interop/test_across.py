@@ -1,10 +1,16 @@
-"""One object from store to store: local:, S3, Azure, Google Cloud Storage, Swift, as far as their servers are up."""
+"""Objects from store to store: local:, S3, Azure, Google Cloud Storage, Swift, as far as their servers are up:
+along all of them, between every two, and past a proxy that harms bytes on the way."""
 import hashlib
+import itertools
 import json
 import os
+import sys
 import unittest
 
 import servers
+
+sys.path.insert(0, os.path.join(servers.ROOT, "tests/python"))
+import counting_proxy  # noqa: E402
 
 
 def part_of(prefix, **names):
@@ -22,6 +28,26 @@ STORES = {
     "swift://": part_of("PAIL_TEST_SWIFT_", ST_AUTH="AUTH_URL", ST_USER="USER", ST_KEY="KEY"),
 }
 SIZE = (36 << 20) + 11  # more than one part everywhere
+LIMIT = 12 << 20  # of the memory for parts: less than the object
+# What stands beside the bytes, and how it is given.
+HEADERS = {"content_type": "text/x-tour", "content_encoding": "identity", "cache_control": "max-age=60",
+           "content_disposition": 'attachment; filename="a b.txt"'}
+FLAGS = ["--meta", "color=blue", "--meta", "two-words=x y",
+         *(word for name, value in HEADERS.items() for word in ("--" + name.replace("_", "-"), value))]
+METADATA = {"color": "blue", "two-words": "x y"}
+
+
+class Harmful(counting_proxy.Handler):
+    """Turns one bit of each long body, on its way up or down."""
+
+    def harm(self, body, where):
+        if self.server.harms != where or len(body) < 1000:
+            return body
+        return body[:500] + bytes([body[500] ^ 1]) + body[501:]
+
+    def ask(self, host, target, body):
+        answer, data = super().ask(host, target, self.harm(body, "up"))
+        return answer, self.harm(data, "down") if self.command == "GET" else data
 
 
 class Across(unittest.TestCase):
@@ -42,10 +68,66 @@ class Across(unittest.TestCase):
             self.addCleanup(self.run_pail, "rb", "--force", url + self.bucket)
 
     def run_pail(self, *words):
-        done = servers.subprocess.run([servers.PAIL, *words], env=self.pail.env, cwd=self.pail.home,
-                                      capture_output=True, timeout=servers.TIME_LIMIT_S)
-        self.assertEqual(done.returncode, 0, f"{words}: {done.stderr.decode(errors='replace')}")
-        return done.stdout
+        status, out, err = self.try_pail(*words)
+        self.assertEqual(status, 0, f"{words}: {err}")
+        return out
+
+    def try_pail(self, *words):
+        """Exit status, output, messages; self.peak is the memory that it took, in bytes."""
+        with servers.subprocess.Popen([servers.PAIL, *words], env=self.pail.env, cwd=self.pail.home,
+                                      stdout=servers.subprocess.PIPE, stderr=servers.subprocess.PIPE) as child:
+            out, err = child.stdout.read(), child.stderr.read().decode(errors="replace")
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        self.peak = usage.ru_maxrss * 1024
+        return child.returncode, out, err
+
+    def is_whole(self, url, data):
+        info = json.loads(self.run_pail("--json", "stat", url))
+        self.assertEqual((info["size"], info["metadata"]), (len(data), METADATA))
+        self.assertEqual({name: info.get(name) for name in HEADERS}, HEADERS)
+        self.assertEqual(hashlib.sha256(self.run_pail("cat", url)).digest(), hashlib.sha256(data).digest())
+
+    def test_between_every_two(self):
+        small, large = os.urandom(5000), os.urandom(SIZE)
+        limits = ["--set", f"memory_limit={LIMIT}", "--part-size", "5M", "--concurrency", "2"]
+        for url in self.urls:
+            for name, data in (("small", small), ("large", large)):
+                self.run_pail("cp", *FLAGS, self.pail.path(name, data), f"{url}{self.bucket}/{name}")
+        for source, target in itertools.product(self.urls, self.urls):
+            with self.subTest(f"{source} to {target}"):
+                to = f"{target}{self.bucket}/from-{source.split(':')[0]}-"
+                self.run_pail("cp", *limits, f"{source}{self.bucket}/small", to + "small")
+                of_small = self.peak
+                self.is_whole(to + "small", small)
+                self.run_pail("cp", *limits, f"{source}{self.bucket}/large", to + "large")
+                self.assertLess(self.peak - of_small, 2 * LIMIT)
+                if source == target == "swift://":
+                    # Swift gives a copy of parts the ETag of its bytes and holds If-Match against that of
+                    # the parts, so that no range of it can be pinned (seen with 2.38).
+                    self.run_pail("stat", to + "large")
+                else:
+                    self.is_whole(to + "large", large)
+                self.run_pail("rm", to + "large")
+
+    def test_harm_on_the_way_is_found(self):
+        proxy = counting_proxy.Proxy()
+        proxy.RequestHandlerClass = Harmful
+        self.addCleanup(proxy.close)
+        flags = ["--set", "s3_service=minio", "--set", "max_attempts=1"]  # no checksum is asked of a stranger
+        data = os.urandom(5000)
+        self.run_pail("cp", self.pail.path("file", data), self.urls[0] + self.bucket + "/k")
+        for url in self.urls[1:]:
+            self.run_pail("cp", *flags, self.pail.path("file", data), url + self.bucket + "/k")
+            for where, side, source, target in (("down", "--src", url, self.urls[0]), ("up", "--dst", self.urls[0], url)):
+                with self.subTest(url=url, where=where):
+                    proxy.harms, to = where, target + self.bucket + "/harmed"
+                    status, _, err = self.try_pail("cp", *flags, side, "proxy_url=" + proxy.url,
+                                                   source + self.bucket + "/k", to)
+                    self.assertNotEqual(status, 0)
+                    self.assertNotEqual(proxy.taken(), [])
+                    self.assertRegex(err, "(?i)checksum|digest|md5|crc|sha256|hash|corrupt")
+                    self.assertEqual(self.try_pail("stat", to)[0], 4)
 
     def test_an_object_comes_back_whole_with_its_type_and_metadata(self):
         data = os.urandom(SIZE)
