@@ -149,7 +149,7 @@ static void refine(const struct pl_op *op, int status, struct pl_str name, struc
     out->never_applied = status >= 400 && status < 500;
 }
 
-static const char *plain_words(pail_code code)
+const char *pl_azure_plain_words(pail_code code)
 {
     switch ((int)code) {
     case PAIL_E_NOT_FOUND: return "no such object";
@@ -199,7 +199,13 @@ static void hint(const struct pl_azure *az, struct pl_str name, pail_code code,
         pl_error_hint(err, "another program has begun an upload of this name; write it whole, or "
                            "wait a week until its blocks are forgotten");
     } else if (code == PAIL_E_ARCHIVED) {
-        pl_error_hint(err, "set another tier on the blob and wait before it can be read");
+        pl_error_hint(
+            err, "%s",
+            pl_str_is(name, "BlobBeingRehydrated")
+                ? "it is on its way back from the archive, which takes up to 15 hours"
+                : "bring it back by another tier (az storage blob set-tier --tier Hot), or "
+                  "by a copy of another name with one (pail cp --storage-class Hot); "
+                  "either takes up to 15 hours");
     } else if (code == PAIL_E_BUCKET_NOT_FOUND) {
         pl_error_hint(err, "create it first, or check azure_storage_account_name");
     }
@@ -239,8 +245,12 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
     if (az->login && r->status == 401) { /* the token may have been revoked */
         out->next = PL_NEXT_CREDENTIALS;
     }
+    pl_azure_doubt_refusal(op, a, r, out);
     if (op->kind == PL_OP_DELETE_MANY && out->next == PL_NEXT_FAIL && r->status != 404) {
         out->code = PAIL_E_UNSUPPORTED; /* then they are deleted one by one, if they may be */
+    }
+    if (out->next == PL_NEXT_MORE) {
+        return;
     }
     /* The message's later lines are the request's id and the time. */
     struct pl_str message = said.message, line = pl_str_trim(pl_str_split(&message, '\n'));
@@ -249,7 +259,7 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
     }
     bool of_condition = out->code == PAIL_E_EXISTS || out->code == PAIL_E_PRECONDITION;
     pl_fail(err, out->code, "%.*s", line.len && !of_condition ? (int)line.len : 200,
-            line.len && !of_condition ? line.ptr : plain_words(out->code));
+            line.len && !of_condition ? line.ptr : pl_azure_plain_words(out->code));
     if (err && *err && !(*err)->is_static) {
         pl_error_set(&(*err)->service_code, said.code);
         pl_error_set(&(*err)->request_id, pl_http_header(r, "x-ms-request-id"));

@@ -329,6 +329,12 @@ void pl_azure_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a
         read_written(op, r);
         return;
     }
+    if (pl_azure_looks_at_blocks(op, a) && r->status < 500) {
+        pl_azure_parse_blocks(op, a, r, out, err);
+        if (out->next != PL_NEXT_DONE) {
+            return;
+        }
+    }
     if (r->status < 200 || r->status > 299) {
         pl_azure_parse_error((struct pl_azure *)d, op, a, r, out, err);
         return;
