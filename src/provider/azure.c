@@ -44,6 +44,7 @@ static void azure_caps(struct pl_dialect *d, struct pl_caps *out)
     out->part_best = 16 * MIB;
     out->put_best = out->get_best = 2 * out->part_best;
     out->concurrency = TRANSFER_CONCURRENCY;
+    out->no_whole_sum = true; /* an MD5 at most */
 }
 
 /* SPEC "Put Blob": the service keeps the MD5 of a blob that was written whole. */

@@ -45,7 +45,7 @@ struct pl_azure {
     /* under dialect.lock */
     struct pl_azure_key key;
     struct pl_azure_delegation_key delegation;
-    bool no_crc; /* an emulator refused x-ms-content-crc64: Content-MD5 instead */
+    bool no_crc; /* an emulator refused checksums in CRC64: Content-MD5, of ranges none */
 };
 
 /* What one op keeps over its attempts and exchanges. */
@@ -54,6 +54,8 @@ struct pl_azure_memo {
     enum pl_sum sum; /* of the body that is sent; NONE: not computed */
     struct pl_sum_value sum_value;
     char expected_md5[PL_SUM_BASE64_MAX]; /* get: what the first head said of the whole */
+    char expected_crc[PL_SUM_BASE64_MAX]; /* get: ... of the range */
+    bool asks_crc;                        /* get: the service was asked for that */
     int polls;                            /* copy: how often its state was asked for */
     const char *copy_id;                  /* of the copy that is waited for; NULL: not told */
     pail_code refused;                    /* end of an upload: what a second try was told */

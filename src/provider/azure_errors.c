@@ -216,7 +216,8 @@ static void learn_no_crc(struct pl_azure *az, const struct pl_attempt *a, struct
                          struct pl_verdict *out)
 {
     const struct pl_azure_memo *memo = a->memo;
-    if (!memo || memo->sum != PL_SUM_CRC64NVME || !pl_str_is(name, "FeatureNotSupported")) {
+    bool used = memo && (memo->sum == PL_SUM_CRC64NVME || memo->asks_crc);
+    if (!used || !pl_str_is(name, "FeatureNotSupported")) {
         return;
     }
     pthread_mutex_lock(&az->dialect.lock);
