@@ -22,8 +22,11 @@ static const struct code {
     {"BlobAlreadyExists", PAIL_E_EXISTS, PL_NEXT_FAIL},
     {"BlobArchived", PAIL_E_ARCHIVED, PL_NEXT_FAIL},
     {"BlobBeingRehydrated", PAIL_E_ARCHIVED, PL_NEXT_FAIL},
+    {"BlobCustomerSpecifiedEncryptionMismatch", PAIL_E_BAD_ARGUMENT, PL_NEXT_FAIL},
+    {"BlobDoesNotUseCustomerSpecifiedEncryption", PAIL_E_BAD_ARGUMENT, PL_NEXT_FAIL},
     {"BlobImmutableDueToPolicy", PAIL_E_FORBIDDEN, PL_NEXT_FAIL},
     {"BlobNotFound", PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
+    {"BlobUsesCustomerSpecifiedEncryption", PAIL_E_BAD_ARGUMENT, PL_NEXT_FAIL},
     {"CannotVerifyCopySource", PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
     {"ConditionNotMet", PAIL_E_PRECONDITION, PL_NEXT_FAIL},
     {"ContainerAlreadyExists", PAIL_E_BUCKET_EXISTS, PL_NEXT_FAIL},
@@ -163,6 +166,7 @@ const char *pl_azure_plain_words(pail_code code)
     case PAIL_E_FORBIDDEN: return "the service refuses access";
     case PAIL_E_UNAUTHENTICATED: return "the service does not accept the credentials";
     case PAIL_E_UNAVAILABLE: return "the service is not available";
+    case PAIL_E_ARCHIVED: return "the blob is in the archive tier and cannot be read there";
     default: return "the service refused the request without a reason";
     }
 }
@@ -198,14 +202,17 @@ static void hint(const struct pl_azure *az, struct pl_str name, pail_code code,
     } else if (pl_str_is(name, "InvalidBlobOrBlock") || pl_str_is(name, "InvalidBlockId")) {
         pl_error_hint(err, "another program has begun an upload of this name; write it whole, or "
                            "wait a week until its blocks are forgotten");
+    } else if (name.len && memmem(name.ptr, name.len, "SpecifiedEncryption", 19)) {
+        pl_error_hint(err, "%s",
+                      pl_str_starts(name, PL_STR("BlobDoesNot"))
+                          ? "the blob has no customer key: leave it out"
+                          : "the blob was written with a customer key: give that one");
     } else if (code == PAIL_E_ARCHIVED) {
-        pl_error_hint(
-            err, "%s",
-            pl_str_is(name, "BlobBeingRehydrated")
-                ? "it is on its way back from the archive, which takes up to 15 hours"
-                : "bring it back by another tier (az storage blob set-tier --tier Hot), or "
-                  "by a copy of another name with one (pail cp --storage-class Hot); "
-                  "either takes up to 15 hours");
+        pl_error_hint(err, "%s",
+                      pl_str_is(name, "BlobBeingRehydrated")
+                          ? "it is on its way back from the archive, which takes up to 15 hours"
+                          : "bring it back by another tier (az storage blob set-tier --tier Hot), "
+                            "which takes up to 15 hours");
     } else if (code == PAIL_E_BUCKET_NOT_FOUND) {
         pl_error_hint(err, "create it first, or check azure_storage_account_name");
     }
