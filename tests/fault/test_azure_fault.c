@@ -1,4 +1,6 @@
 /* Azure Blob in trouble: what the service says, and what the user hears. */
+#include <unistd.h>
+
 #include "../unit/test.h"
 #include "base/sys.h"
 #include "loopback.h"
@@ -226,6 +228,91 @@ static void test_copy__ends_with_its_deadline(void)
     end();
 }
 
+/* ---- A customer's key goes along with each call that needs it, over TLS */
+
+#define CUSTOMER_KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+static char ca_path[64];
+
+static pail_bucket *open_tls(const struct loopback_step *steps, int count)
+{
+    char ca[] = "/tmp/pail-ca-XXXXXX", endpoint[64];
+    pail_bucket *bucket = NULL;
+    close(mkstemp(ca));
+    loopback_start_tls(&server, steps, count, ca);
+    snprintf(endpoint, sizeof endpoint, "https://localhost:%u/acct", server.port);
+    const pail_kv settings[] = {
+        {"azure_endpoint", endpoint}, {"azure_storage_account_key", SECRET}, {"ca_file", ca}};
+    const pail_client_opts opts = {
+        .size = sizeof opts, .settings = settings, .settings_count = 3, .ignore_environment = true};
+    CHECK_INT(pail_open_bucket("az://con", &opts, &bucket, NULL), PAIL_OK);
+    snprintf(ca_path, sizeof ca_path, "%s", ca);
+    return bucket;
+}
+
+static void expect_keys(int requests, int parts)
+{
+    int blocks = 0;
+    CHECK_INT(server.requests, requests);
+    for (int i = 0; i < server.requests; i++) {
+        blocks += strstr(server.heads[i], "?comp=block&") != NULL;
+        CHECK(loopback_has(&server, i, "x-ms-encryption-key: " CUSTOMER_KEY));
+        CHECK(loopback_has(
+            &server, i,
+            "x-ms-encryption-key-sha256: Yw3NKWbEM2aRElRIu7JbT/QSpJxzLbLIq8G4WBvXEN0="));
+        CHECK(loopback_has(&server, i, "x-ms-encryption-algorithm: AES256"));
+    }
+    CHECK_INT(blocks, parts);
+}
+
+static void test_customer_key__goes_with_each_write(void)
+{
+    static const struct loopback_step steps[] = {
+        {.send = EMPTY("201 Created", BLOB), .for_ever = true}};
+    static char data[3 << 20];
+    pail_bucket *bucket = open_tls(steps, 1);
+    pail_put_opts put = {.size = sizeof put,
+                         .encryption = {.customer_key_base64 = CUSTOMER_KEY},
+                         .part_size = 1 << 20};
+    CHECK_INT(pail_put(bucket, "k", PAIL_BUF(data, sizeof data), &put, NULL, NULL), PAIL_OK);
+    expect_keys(4, 3); /* N parts are N + 1 requests */
+    put.part_size = 0;
+    CHECK_INT(pail_put(bucket, "k", PAIL_BUF(data, 5), &put, NULL, NULL), PAIL_OK);
+    expect_keys(5, 3);
+    pail_bucket_close(bucket);
+    loopback_stop(&server);
+    unlink(ca_path);
+}
+
+static void test_customer_key__goes_with_each_read(void)
+{
+    static const struct loopback_step steps[] = {
+        {.send = "HTTP/1.1 206 Partial\r\n" BLOB
+                 "Content-Range: bytes 0-1/5\r\nContent-Length: 2\r\n\r\nab"},
+        {.send = "HTTP/1.1 206 Partial\r\n" BLOB
+                 "Content-Range: bytes 2-3/5\r\nContent-Length: 2\r\n\r\ncd"},
+        {.send = "HTTP/1.1 206 Partial\r\n" BLOB
+                 "Content-Range: bytes 4-4/5\r\nContent-Length: 1\r\n\r\ne"},
+        {.send = "HTTP/1.1 200 OK\r\n" BLOB "Content-Length: 5\r\n\r\n"}};
+    char data[8];
+    pail_info *info = NULL;
+    pail_bucket *bucket = open_tls(steps, 4);
+    pail_get_opts get = {.size = sizeof get,
+                         .encryption = {.customer_key_base64 = CUSTOMER_KEY},
+                         .part_size = 2,
+                         .concurrency = 1};
+    pail_stat_opts stat = {.size = sizeof stat,
+                           .encryption = {.customer_key_base64 = CUSTOMER_KEY}};
+    CHECK_INT(pail_get(bucket, "k", PAIL_BUF(data, sizeof data), &get, NULL, NULL), PAIL_OK);
+    CHECK(memcmp(data, "abcde", 5) == 0);
+    CHECK_INT(pail_stat(bucket, "k", &stat, &info, NULL), PAIL_OK);
+    expect_keys(4, 0);
+    pail_info_free(info);
+    pail_bucket_close(bucket);
+    loopback_stop(&server);
+    unlink(ca_path);
+}
+
 /* ---- Others */
 
 static void test_archived__says_how_it_is_brought_back(void)
@@ -246,6 +333,8 @@ int main(void)
     RUN(test_copy__that_fails_or_is_aborted_says_which_and_why);
     RUN(test_copy__another_copy_to_the_same_name_is_not_taken_for_ours);
     RUN(test_copy__ends_with_its_deadline);
+    RUN(test_customer_key__goes_with_each_write);
+    RUN(test_customer_key__goes_with_each_read);
     RUN(test_archived__says_how_it_is_brought_back);
     return test_end();
 }
