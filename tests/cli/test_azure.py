@@ -33,6 +33,8 @@ class Services(http.server.BaseHTTPRequestHandler):
         data = (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(status)
         self.send_header("Content-Type", kind)
+        if self.server.location and status // 100 == 3:
+            self.send_header("Location", self.server.location)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(data)))
@@ -46,6 +48,15 @@ class Services(http.server.BaseHTTPRequestHandler):
         self.server.seen.append(f"{self.command} {url.path}")
         if rule == "hang":
             self.server.stop.wait(20)
+        elif rule == "endless":
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            try:
+                while not self.server.stop.is_set():
+                    self.wfile.write(MARK.encode() * 1000)
+            except OSError:
+                self.close_connection = True
         elif rule:
             self.give(*rule)
         else:
@@ -126,6 +137,7 @@ class AzureTest(CliTest):
         self.services = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Services)
         self.services.daemon_threads = True
         self.services.seen, self.services.rules = [], {}
+        self.services.location = None
         self.services.certificate, self.services.ids = None, set()
         self.services.token = self.services.given = "token-" + MARK
         self.services.stop = threading.Event()
@@ -169,6 +181,50 @@ class AzureTest(CliTest):
                      (500, MARK)):
             self.services.rules["/tenant/oauth2/v2.0/token"] = rule
             self.says("no token from " + self.url, AZURE_CLIENT_SECRET=MARK, **self.app)
+
+    def test_authority__of_another_host_is_not_followed_to(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen(8)
+            other.setblocking(False)
+            for status in (301, 302, 307, 308):
+                self.services.rules["/tenant/oauth2/v2.0/token"] = (status, MARK, "text/plain")
+                self.services.location = f"http://127.0.0.1:{other.getsockname()[1]}/{MARK}"
+                self.says(f"HTTP {status}, a redirect, which is not followed", AZURE_CLIENT_SECRET=MARK, **self.app)
+            self.assertRaises(BlockingIOError, other.accept)
+
+    def test_authority__that_never_ends_is_cut_off(self):
+        self.services.rules["/tenant/oauth2/v2.0/token"] = "endless"
+        self.says("client secret: no token from " + self.url, within=8, AZURE_CLIENT_SECRET=MARK, **self.app)
+
+    def test_connection_string__that_is_malformed_names_its_part(self):
+        key = base64.b64encode(MARK.encode()).decode()
+        del self.env["AZURE_STORAGE_ACCOUNT_NAME"], self.env["AZURE_STORAGE_ENDPOINT"]
+        for text, part, why in (
+                (f"AccountName=acct;AccountKey={MARK}!;", "part 2, AccountKey", "it is no base64"),
+                (f"AccountName=acct;{MARK};", "part 2", 'it has no "="'),
+                (f"AccountName=acct;AcountKey={key}", "part 2, AccountKey", "no part has the name that is written"),
+                (f"{MARK}={MARK}", "part 1", "no part has the name that is written"),
+                (f"AccountName=;AccountKey={key}", "part 1, AccountName", "it is empty"),
+                (f"AccountName=Acct_{MARK};AccountKey={key}", "part 1, AccountName", "lower-case letters and digits"),
+                (f"AccountKey={key};BlobEndpoint=ftp://{MARK}", "part 2, BlobEndpoint", "it is no URL"),
+                (f"DefaultEndpointsProtocol={MARK};AccountName=acct", "part 1, DefaultEndpointsProtocol", "http or https"),
+                (f"UseDevelopmentStorage={MARK}", "part 1, UseDevelopmentStorage", "true or false")):
+            text = self.says(f"azure_storage_connection_string, {part}: ", why, AZURE_STORAGE_CONNECTION_STRING=text)
+            self.assertNotIn(key, text)
+
+    def test_container__that_azure_forbids_is_refused_with_the_rule(self):
+        self.env["AZURE_STORAGE_ACCOUNT_KEY"] = "AAAA"
+        for name, rule in (("Upper", "lower-case letters, digits and hyphens"), ("a_b", "lower-case letters, digits"),
+                           ("ab", "3 to 63 characters"), ("a" * 64, "3 to 63 characters"), ("a--b", "hyphens stand alone"),
+                           ("-ab", "hyphens stand alone"), ("a.b", "lower-case letters, digits and hyphens")):
+            for command in (("ls",), ("mb",), ("rb",), ("cat",)):
+                place = f"az://{name}" + ("/k" if command == ("cat",) else "")
+                result = self.run_pail(*command, place)
+                self.assertNotEqual(result.status, 0)
+                self.assertIn("is no container of Azure: ", result.err)
+                self.assertIn(rule, result.err)
+        self.assertEqual(self.services.seen, [])
 
     def test_workload__reads_its_token_from_a_file(self):
         path = self.write("jwt", f"jwt-{MARK}\n".encode())
