@@ -66,13 +66,13 @@ static const char *check_url(struct pl_str value)
 static const char *check_protocol(struct pl_str value)
 {
     bool fine = pl_str_ieq(value, PL_STR("http")) || pl_str_ieq(value, PL_STR("https"));
-    return fine ? NULL : "it is http or https";
+    return fine ? NULL : "it is http or https, not";
 }
 
 static const char *check_flag(struct pl_str value)
 {
     bool fine = pl_str_ieq(value, PL_STR("true")) || pl_str_ieq(value, PL_STR("false"));
-    return fine ? NULL : "it is true or false";
+    return fine ? NULL : "it is true or false, not";
 }
 
 /* SPEC "Configure Azure Storage connection strings". Queues, tables and files have parts of their
@@ -100,22 +100,36 @@ static const struct {
 
 enum { PARTS = sizeof parts / sizeof *parts, PART_NAME_MAX = 30, NEAR = 3 };
 
-/* Only what looks like a name is shown: a part may be a piece of a key. */
-static pail_code bad_part(size_t number, struct pl_str name, const char *why,
+/* Of the values only a word that nobody has for a secret is shown. */
+static int word(struct pl_str value)
+{
+    enum { WORD_MAX = 8 };
+    size_t n = 0;
+    while (n < value.len && value.ptr[n] >= 'a' && value.ptr[n] <= 'z') {
+        n++;
+    }
+    return n == value.len && n <= WORD_MAX ? (int)n : 0;
+}
+
+/* The names are ours: a part that has none may be a piece of a key. */
+static pail_code bad_part(size_t number, struct pl_str name, struct pl_str value, const char *why,
                           struct pail_error **err)
 {
-    char shown[PART_NAME_MAX + 1] = "";
+    char written[PART_NAME_MAX + 1] = "";
     const char *near = NULL;
+    bool open = pl_str_ends(pl_str_c(why), PL_STR(", not"));
     if (name.len <= PART_NAME_MAX) {
-        memcpy(shown, name.ptr, name.len);
+        memcpy(written, name.ptr, name.len);
     }
     for (size_t i = 0; i < PARTS && !near; i++) {
-        near = pl_edit_distance(shown, parts[i].name) <= NEAR ? parts[i].name : NULL;
+        near = pl_edit_distance(written, parts[i].name) <= NEAR ? parts[i].name : NULL;
     }
-    pail_code rc =
-        near
-            ? pl_fail(err, PAIL_E_BAD_CONFIG, "%s, part %zu, %s: %s", CONNECTION, number, near, why)
-            : pl_fail(err, PAIL_E_BAD_CONFIG, "%s, part %zu: %s", CONNECTION, number, why);
+    pail_code rc = pl_fail(err, PAIL_E_BAD_CONFIG, CONNECTION ", part %zu%s%s: %s%s%.*s", number,
+                           near ? ", " : "", near ? near : "", why,
+                           !open         ? ""
+                           : word(value) ? " "
+                                         : " that",
+                           open ? word(value) : 0, value.ptr ? value.ptr : "");
     pl_error_hint(err, "copy it whole: AccountName=...;AccountKey=...;EndpointSuffix=...");
     return rc;
 }
@@ -132,7 +146,7 @@ static pail_code use_part(struct pl_settings *s, size_t number, struct pl_str na
                       : parts[i].check ? parts[i].check(value)
                                        : NULL;
     if (why) {
-        return bad_part(number, name, why, err);
+        return bad_part(number, name, value, why, err);
     }
     if (pl_str_ieq(name, PL_STR("UseDevelopmentStorage")) && pl_str_ieq(value, PL_STR("true"))) {
         return use_emulator(s, CONNECTION);
@@ -159,7 +173,7 @@ static pail_code read_connection_string(struct pl_settings *s, bool *http, struc
             continue;
         }
         if (!value.ptr) {
-            rc = bad_part(number, name, "it has no \"=\"", err);
+            rc = bad_part(number, name, value, "it has no \"=\"", err);
         } else {
             value = pl_str_trim(value);
             *http |= pl_str_ieq(name, PL_STR("DefaultEndpointsProtocol")) &&
@@ -277,7 +291,13 @@ static pail_code set_credentials(struct pl_azure *az, const struct pl_settings *
     }
     if (sas) {
         az->auth = PL_AZURE_SAS;
-        az->sas = pl_strdup(*sas == '?' ? sas + 1 : sas);
+        sas += *sas == '?';
+        if (strncmp(sas, "sig=", 4) != 0 && !strstr(sas, "&sig=")) {
+            pail_code rc = pl_fail(err, PAIL_E_BAD_CONFIG, "azure_storage_sas_token has no sig=");
+            pl_error_hint(err, "copy it whole: sv=...&sp=...&se=...&sig=...");
+            return rc;
+        }
+        az->sas = pl_strdup(sas);
         return az->sas ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a token");
     }
     if (token) {
