@@ -265,9 +265,10 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
     while (line.len && (line.ptr[line.len - 1] == '.' || line.len > 300)) {
         line.len--;
     }
-    bool of_condition = out->code == PAIL_E_EXISTS || out->code == PAIL_E_PRECONDITION;
-    pl_fail(err, out->code, "%.*s", line.len && !of_condition ? (int)line.len : 200,
-            line.len && !of_condition ? line.ptr : pl_azure_plain_words(out->code));
+    bool ours = out->code == PAIL_E_EXISTS || out->code == PAIL_E_PRECONDITION ||
+                out->code == PAIL_E_VERSION_NOT_FOUND;
+    pl_fail(err, out->code, "%.*s", line.len && !ours ? (int)line.len : 200,
+            line.len && !ours ? line.ptr : pl_azure_plain_words(out->code));
     if (err && *err && !(*err)->is_static) {
         pl_error_set(&(*err)->service_code, said.code);
         pl_error_set(&(*err)->request_id, pl_http_header(r, "x-ms-request-id"));
