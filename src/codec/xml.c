@@ -30,13 +30,15 @@ static struct pl_str local_name(const char *name)
 static void XMLCALL on_open(void *ctx, const XML_Char *name, const XML_Char **attributes)
 {
     struct pl_xml *x = ctx;
-    (void)attributes;
     mark(x);
     pl_buf_clear(&x->text);
     if (++x->depth > PL_XML_DEPTH_MAX) {
         stop(x, PAIL_E_PROTOCOL, "elements are nested too deep");
     } else if (!x->stopped && x->events->open) {
         stop(x, x->events->open(x->ctx, x->depth, local_name(name)), NULL);
+    }
+    for (; x->events->attribute && !x->stopped && *attributes; attributes += 2) {
+        stop(x, x->events->attribute(x->ctx, x->depth, attributes[0], attributes[1]), NULL);
     }
 }
 

@@ -6,14 +6,15 @@
 
 enum { PL_XML_DEPTH_MAX = 16, PL_XML_TOKEN_MAX = 1 << 20 };
 
-/* Elements by their name without a prefix; depth is 1 for the root. Attributes are not told.
- * Return anything but PAIL_OK to stop: the feeding call returns it. Strings: borrowed for the call.
- * Either may be NULL. */
+/* Elements by their name without a prefix; depth is 1 for the root. Return anything but PAIL_OK to
+ * stop: the feeding call returns it. Strings: borrowed for the call. Each may be NULL. */
 struct pl_xml_events {
     pail_code (*open)(void *ctx, int depth, struct pl_str name);
     /* text: what stood between the last tag and this one, so all the text of an element that has no
      * children; at most text_max bytes. */
     pail_code (*close)(void *ctx, int depth, struct pl_str name, struct pl_str text);
+    /* Of the element that was just opened. */
+    pail_code (*attribute)(void *ctx, int depth, const char *name, const char *value);
 };
 
 /* Zero: nothing to dispose of. Must not move between init and dispose. */

@@ -39,6 +39,19 @@ static pail_code check_authority(const char *text, struct pail_error **err)
                : PAIL_OK;
 }
 
+/* It stands in a path and in a command. */
+static pail_code check_tenant(const struct pl_azure_login *l, struct pail_error **err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789-.";
+    if (l->tenant &&
+        (!*l->tenant || *l->tenant == '-' || strspn(l->tenant, allowed) != strlen(l->tenant))) {
+        return pl_fail(err, PAIL_E_BAD_CONFIG,
+                       "azure_tenant_id \"%.80s\" is no id or domain of a tenant", l->tenant);
+    }
+    return PAIL_OK;
+}
+
 static pail_code check_application(const struct pl_azure_login *l, const char *what,
                                    struct pail_error **err)
 {
@@ -49,12 +62,8 @@ static pail_code check_application(const struct pl_azure_login *l, const char *w
                            "its secret or token file");
         return rc;
     }
-    if (!*l->tenant || strspn(l->tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                         "0123456789-.") != strlen(l->tenant)) {
-        return pl_fail(err, PAIL_E_BAD_CONFIG,
-                       "azure_tenant_id \"%.80s\" is no id or domain of a tenant", l->tenant);
-    }
-    return check_authority(l->authority, err);
+    pail_code rc = check_tenant(l, err);
+    return rc ? rc : check_authority(l->authority, err);
 }
 
 static pail_code check_endpoint(const char *name, const char *text, struct pail_error **err)
@@ -67,34 +76,64 @@ static pail_code check_endpoint(const char *name, const char *text, struct pail_
     return rc;
 }
 
-/* The order is that of the Azure SDKs: secret, workload, managed identity. */
-static pail_code choose(struct pl_azure_login *l, const struct pl_settings *s, bool *found,
+static void add_source(struct pl_azure_login *l, enum pl_azure_source source)
+{
+    l->sources[l->count++] = source;
+}
+
+static pail_code choose_application(struct pl_azure_login *l, struct pail_error **err)
+{
+    const struct {
+        const char *value, *name;
+        enum pl_azure_source source;
+    } all[] = {{l->secret, "azure_client_secret", PL_AZURE_SECRET},
+               {l->certificate, "azure_client_certificate_path", PL_AZURE_CERTIFICATE},
+               {l->token_file, "azure_federated_token_file", PL_AZURE_WORKLOAD}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i].value) {
+            add_source(l, all[i].source);
+            return check_application(l, all[i].name, err);
+        }
+    }
+    return PAIL_OK;
+}
+
+/* SPEC azure-identity "DefaultAzureCredential": environment, workload identity, managed identity,
+ * and behind those that need a desktop the az command. */
+static pail_code choose(struct pl_azure_login *l, const struct pl_settings *s, bool alone,
                         struct pail_error **err)
 {
     const char *metadata = pl_settings_get(s, "azure_imds_endpoint");
-    l->asked_for = *found = true;
-    if (l->secret) {
-        l->source = PL_AZURE_SECRET;
-        return check_application(l, "azure_client_secret", err);
+    bool cli = pl_settings_bool(s, "azure_use_azure_cli", false);
+    bool may_cli = pl_settings_bool(s, "azure_use_azure_cli", alone);
+    pail_code rc = choose_application(l, err);
+    l->asked_for = true;
+    if (rc || l->count) {
+        return rc;
     }
-    if (l->token_file) {
-        l->source = PL_AZURE_WORKLOAD;
-        return check_application(l, "azure_federated_token_file", err);
+    if (cli) {
+        add_source(l, PL_AZURE_CLI);
+        return check_tenant(l, err);
     }
     if (l->endpoint && l->header) {
-        l->source = PL_AZURE_SERVICE;
+        add_source(l, PL_AZURE_SERVICE);
         return check_endpoint("azure_msi_endpoint", l->endpoint, err);
     }
-    l->source = PL_AZURE_MACHINE;
+    l->asked_for = metadata || l->client;
     l->endpoint = metadata ? metadata : "http://169.254.169.254";
-    *found = l->asked_for = metadata || l->client;
-    return check_endpoint("azure_imds_endpoint", l->endpoint, err);
+    if (l->asked_for || alone) {
+        add_source(l, PL_AZURE_MACHINE);
+    }
+    if (may_cli) {
+        add_source(l, PL_AZURE_CLI);
+        rc = check_tenant(l, err);
+    }
+    return rc ? rc : check_endpoint("azure_imds_endpoint", l->endpoint, err);
 }
 
 pail_code pl_azure_login_new(const struct pl_settings *s, const char *host, bool alone,
                              struct pl_azure_login **out, struct pail_error **err)
 {
-    bool found = false;
     const char *authority = pl_settings_get(s, "azure_authority_host");
     struct pl_azure_login *l = pl_calloc(1, sizeof *l);
     *out = NULL;
@@ -106,11 +145,13 @@ pail_code pl_azure_login_new(const struct pl_settings *s, const char *host, bool
     l->tenant = pl_settings_get(s, "azure_tenant_id");
     l->client = pl_settings_get(s, "azure_client_id");
     l->secret = pl_settings_get(s, "azure_client_secret");
+    l->certificate = pl_settings_get(s, "azure_client_certificate_path");
+    l->password = pl_settings_get(s, "azure_client_certificate_password");
     l->token_file = pl_settings_get(s, "azure_federated_token_file");
     l->endpoint = pl_settings_get(s, "azure_msi_endpoint");
     l->header = pl_settings_get(s, "azure_identity_header");
-    pail_code rc = choose(l, s, &found, err);
-    if (rc || (!found && !alone)) {
+    pail_code rc = choose(l, s, alone, err);
+    if (rc || !l->count) {
         pl_azure_login_free(l);
         return rc;
     }
@@ -175,9 +216,29 @@ pail_code pl_azure_login_token(struct pl_azure_login *l, struct pl_buf *out,
     return pl_buf_rc(out) ? pl_fail(err, pl_buf_rc(out), "no room for a token") : PAIL_OK;
 }
 
-const char *pl_azure_login_name(const struct pl_azure_login *l)
+const char *pl_azure_source_name(enum pl_azure_source source)
 {
-    static const char *const names[] = {"client secret", "workload identity",
-                                        "managed identity of the app service", "managed identity"};
-    return names[l->source];
+    static const char *const names[] = {"client secret",     "client certificate",
+                                        "workload identity", "managed identity of the app service",
+                                        "managed identity",  "az command"};
+    return names[source];
+}
+
+const char *pl_azure_login_name(struct pl_azure_login *l)
+{
+    pthread_mutex_lock(&l->lock);
+    bool open = l->count > 1 && !l->token;
+    enum pl_azure_source source = l->sources[l->good];
+    pthread_mutex_unlock(&l->lock);
+    return open ? "managed identity, else az command" : pl_azure_source_name(source);
+}
+
+void pl_azure_wipe(struct pl_buf *b)
+{
+    size_t max = b->max;
+    if (b->ptr) {
+        pl_zero(b->ptr, b->cap);
+    }
+    pl_buf_dispose(b);
+    b->max = max;
 }

@@ -1,46 +1,30 @@
-/* The fetching of a token: one request to the authority, to the app's own service of identities or
- * to the machine's metadata service. */
-#include <errno.h>
-
-#include "base/sys.h"
+/* The fetching of a token along the sources of a login: one request to the authority, to the app's
+ * own service of identities or to the machine's metadata service, or a run of az. */
 #include "codec/json.h"
 #include "codec/url.h"
 #include "cred/azure_login.h"
 
-#define RESOURCE "https://storage.azure.com/"
-
 enum {
     ANSWER_MAX = 64 * 1024,
-    FORM_MAX = 128 * 1024,
-    FILE_MAX = 64 * 1024,
+    TRIED_MAX = 4 * 1024,
     METADATA_MS = 1000, /* a machine without the service costs one of them */
     TRIES = 3,
     AGAIN_MS = 100,
     DAY_S = 24 * 3600
 };
 
-struct fetch {
-    struct pl_errand errand; /* first */
-    struct pl_azure_login *login;
-    int tries;
-};
-
-static bool of_application(const struct pl_azure_login *l)
+static enum pl_azure_source source_of(const struct pl_azure_fetch *f)
 {
-    return l->source == PL_AZURE_SECRET || l->source == PL_AZURE_WORKLOAD;
+    return f->login->sources[f->at];
 }
 
-static void wipe(struct pl_buf *b)
+static bool of_application(const struct pl_azure_fetch *f)
 {
-    if (b->ptr) {
-        pl_zero(b->ptr, b->cap);
-    }
-    pl_buf_dispose(b);
+    return source_of(f) <= PL_AZURE_WORKLOAD;
 }
 
-/* Begins a request to url with `path` behind it. */
-static pail_code ask(struct pl_http_request *out, const char *method, const char *url,
-                     const struct pl_buf *path, struct pail_error **err)
+pail_code pl_azure_ask(struct pl_http_request *out, const char *method, const char *url,
+                       const struct pl_buf *path, struct pail_error **err)
 {
     struct pl_url u;
     struct pl_buf target = PL_BUF_MAX(8 * 1024);
@@ -68,74 +52,22 @@ static pail_code ask(struct pl_http_request *out, const char *method, const char
                                : pl_fail(err, PAIL_E_NO_MEMORY, "no memory to ask for a token");
 }
 
-/* ---- An application */
-
-static pail_code add_assertion(const struct pl_azure_login *l, struct pl_buf *form,
-                               struct pail_error **err)
-{
-    size_t len = 0;
-    char room[128];
-    char *text = pl_sys_read_file(l->token_file, FILE_MAX, &len);
-    if (!text) {
-        return pl_fail(err, PAIL_E_NO_CREDENTIALS, "workload identity: cannot read %s: %s",
-                       l->token_file, pl_errno_text(errno, room, sizeof room));
-    }
-    struct pl_str token = pl_str_trim(pl_str_n(text, len));
-    pl_url_query_add(form, "client_assertion_type",
-                     PL_STR("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
-    pl_url_query_add(form, "client_assertion", token);
-    pail_code rc = token.len ? PAIL_OK
-                             : pl_fail(err, PAIL_E_NO_CREDENTIALS, "workload identity: %s is empty",
-                                       l->token_file);
-    pl_zero(text, len);
-    pl_free(text);
-    return rc;
-}
-
-/* SPEC "OAuth 2.0 client credentials flow": first case (a shared secret) and third case (a
- * federated credential). */
-static pail_code ask_authority(const struct pl_azure_login *l, struct pl_http_request *out,
-                               struct pail_error **err)
-{
-    struct pl_buf form = PL_BUF_MAX(FORM_MAX), path = PL_BUF_MAX(1024);
-    pail_code rc = PAIL_OK;
-    pl_buf_printf(&path, "/%s/oauth2/v2.0/token", l->tenant);
-    pl_url_query_add(&form, "grant_type", PL_STR("client_credentials"));
-    pl_url_query_add(&form, "client_id", pl_str_c(l->client));
-    pl_url_query_add(&form, "scope", PL_STR(RESOURCE ".default"));
-    if (l->source == PL_AZURE_SECRET) {
-        pl_url_query_add(&form, "client_secret", pl_str_c(l->secret));
-    } else {
-        rc = add_assertion(l, &form, err);
-    }
-    if (!rc && pl_buf_rc(&form)) {
-        rc = pl_fail(err, pl_buf_rc(&form), "no room to ask for a token");
-    }
-    rc = rc ? rc : ask(out, "POST", l->authority, &path, err);
-    if (!rc) {
-        pl_http_add_c(out, "content-type", "application/x-www-form-urlencoded");
-        pl_http_set_text(out, pl_buf_view(&form));
-    }
-    wipe(&form);
-    pl_buf_dispose(&path);
-    return rc;
-}
-
 /* ---- The machine */
 
 /* SPEC "Get a token using HTTP" of managed identities (2018-02-01); of App Service (2019-08-01). */
-static pail_code ask_metadata(struct fetch *f, struct pl_http_request *out, struct pail_error **err)
+static pail_code ask_metadata(struct pl_azure_fetch *f, struct pl_http_request *out,
+                              struct pail_error **err)
 {
     const struct pl_azure_login *l = f->login;
-    bool app = l->source == PL_AZURE_SERVICE;
+    bool app = source_of(f) == PL_AZURE_SERVICE;
     struct pl_buf path = PL_BUF_MAX(2048);
     pl_buf_puts(&path, app ? "" : "/metadata/identity/oauth2/token");
     pl_buf_printf(&path, "?api-version=%s", app ? "2019-08-01" : "2018-02-01");
-    pl_url_query_add(&path, "resource", PL_STR(RESOURCE));
+    pl_url_query_add(&path, "resource", PL_STR(PL_AZURE_RESOURCE));
     if (l->client) {
         pl_url_query_add(&path, "client_id", pl_str_c(l->client));
     }
-    pail_code rc = ask(out, "GET", l->endpoint, &path, err);
+    pail_code rc = pl_azure_ask(out, "GET", l->endpoint, &path, err);
     pl_buf_dispose(&path);
     if (!rc) {
         pl_http_add_c(out, app ? "x-identity-header" : "metadata", app ? l->header : "true");
@@ -163,43 +95,37 @@ static void error_words(const json_t *root, struct pl_buf *out)
     }
 }
 
-static void say_tried(const struct pl_azure_login *l, struct pail_error **err)
+static void say_tried(const struct pl_azure_fetch *f, struct pail_error **err)
 {
-    if (of_application(l)) {
-        pl_error_hint(err, "the %s of application %s in tenant %s was used", pl_azure_login_name(l),
-                      l->client, l->tenant);
-    } else if (l->asked_for) {
-        pl_error_hint(err, "see that the machine or app has an identity, and whose id "
-                           "azure_client_id is; or log in by another way");
-    } else {
+    const struct pl_azure_login *l = f->login;
+    if (of_application(f)) {
+        pl_error_hint(err, "the %s of application %s in tenant %s was used",
+                      pl_azure_source_name(source_of(f)), l->client, l->tenant);
+    } else if (!l->asked_for) {
         pl_error_hint(err, "set azure_storage_account_key, azure_storage_sas_token, "
                            "azure_storage_token, azure_storage_connection_string, or "
-                           "azure_client_id, azure_tenant_id and azure_client_secret; for public "
-                           "data azure_skip_signature=true");
+                           "azure_client_id, azure_tenant_id and azure_client_secret; or run az "
+                           "login; for public data azure_skip_signature=true");
+    } else if (source_of(f) == PL_AZURE_CLI && l->count == 1) {
+        pl_error_hint(err, "run az login, then by hand: az account get-access-token "
+                           "--resource " PL_AZURE_RESOURCE);
+    } else {
+        pl_error_hint(err, "see that the machine or app has an identity, and whose id "
+                           "azure_client_id is; or log in by another way");
     }
 }
 
-static pail_code blame(const struct pl_azure_login *l, const struct pl_http_response *r,
+static pail_code blame(const struct pl_azure_fetch *f, const struct pl_http_response *r,
                        const char *why, struct pail_error **err)
 {
-    const char *where = of_application(l) ? l->authority : l->endpoint;
-    const char *before =
-        l->asked_for ? ""
-                     : "no credentials for Azure; tried key, SAS and token: not set; client "
-                       "secret: azure_client_secret is not set; workload identity: "
-                       "azure_federated_token_file is not set; ";
-    pail_code code = !of_application(l)            ? PAIL_E_NO_CREDENTIALS
+    const char *where = of_application(f) ? f->login->authority : f->login->endpoint;
+    const char *name = pl_azure_source_name(source_of(f));
+    pail_code code = !of_application(f)            ? PAIL_E_NO_CREDENTIALS
                      : r->fail || r->status >= 500 ? PAIL_E_UNAVAILABLE
                                                    : PAIL_E_UNAUTHENTICATED;
-    if (r->fail) {
-        pl_fail(err, code, "%s%s: no token from %s: %s", before, pl_azure_login_name(l), where,
-                r->why);
-    } else {
-        pl_fail(err, code, "%s%s: no token from %s: HTTP %d%s", before, pl_azure_login_name(l),
-                where, r->status, why);
-    }
-    say_tried(l, err);
-    return code;
+    return r->fail
+               ? pl_fail(err, code, "%s: no token from %s: %s", name, where, r->why)
+               : pl_fail(err, code, "%s: no token from %s: HTTP %d%s", name, where, r->status, why);
 }
 
 static int64_t expiry(const json_t *root, int64_t now_ms)
@@ -213,7 +139,7 @@ static int64_t expiry(const json_t *root, int64_t now_ms)
     return now_ms + (int64_t)seconds * 1000;
 }
 
-static pail_code take(struct fetch *f, int64_t now_ms, const struct pl_http_response *r,
+static pail_code take(struct pl_azure_fetch *f, int64_t now_ms, const struct pl_http_response *r,
                       struct pail_error **err)
 {
     json_t *root = NULL;
@@ -226,13 +152,12 @@ static pail_code take(struct fetch *f, int64_t now_ms, const struct pl_http_resp
     } else {
         if (r->status == 200) {
             pl_buf_puts(&why, ", an answer without a token");
+        } else if (r->status / 100 == 3) {
+            pl_buf_puts(&why, ", a redirect, which is not followed");
         } else {
             error_words(root, &why);
         }
-        rc = blame(f->login, r, why.ptr ? why.ptr : "", err);
-        pthread_mutex_lock(&f->login->lock);
-        f->login->failed_ms = now_ms;
-        pthread_mutex_unlock(&f->login->lock);
+        rc = blame(f, r, why.ptr ? why.ptr : "", err);
     }
     pl_json_free_secret(root);
     pl_buf_dispose(&why);
@@ -240,41 +165,110 @@ static pail_code take(struct fetch *f, int64_t now_ms, const struct pl_http_resp
 }
 
 /* The service stumbled, or the identity is not up yet (404 and 410 of the metadata service). */
-static bool again(struct fetch *f, const struct pl_http_response *r)
+static bool again(const struct pl_azure_fetch *f, const struct pl_http_response *r)
 {
-    bool starting = f->login->source == PL_AZURE_MACHINE && (r->status == 404 || r->status == 410);
+    bool starting = source_of(f) == PL_AZURE_MACHINE && (r->status == 404 || r->status == 410);
     bool stumbled = !r->fail && (r->status >= 500 || r->status == 429 || starting);
     return stumbled && f->tries < TRIES;
+}
+
+/* ---- The walk */
+
+static enum pl_errand_step begin(struct pl_azure_fetch *f, int64_t now_ms,
+                                 struct pl_http_request *out, struct pail_error **err);
+
+/* A source gave nothing: on to the next, or the error that says what was tried. Takes why. */
+static enum pl_errand_step fall(struct pl_azure_fetch *f, int64_t now_ms, struct pail_error *why,
+                                struct pl_http_request *out, struct pail_error **err)
+{
+    struct pl_azure_login *l = f->login;
+    const char *text = why->message;
+    if (why->is_static) {
+        *err = why;
+        return PL_ERRAND_FAIL;
+    }
+    if (f->at + 1 < l->count) {
+        pl_buf_printf(&f->tried, "%s; ", text);
+        pail_error_free(why);
+        f->at++;
+        f->tries = 0;
+        return begin(f, now_ms, out, err);
+    }
+    pthread_mutex_lock(&l->lock);
+    l->failed_ms = now_ms;
+    l->good = 0;
+    pthread_mutex_unlock(&l->lock);
+    if (l->asked_for && !f->tried.len) {
+        *err = why;
+    } else {
+        (void)pl_fail(err, PAIL_E_NO_CREDENTIALS, "no credentials for Azure; tried %s; %s%s",
+                      PL_AZURE_UNSET, f->tried.ptr ? f->tried.ptr : "", text);
+        pail_error_free(why);
+    }
+    say_tried(f, err);
+    return PL_ERRAND_FAIL;
+}
+
+static enum pl_errand_step done(struct pl_azure_fetch *f)
+{
+    pthread_mutex_lock(&f->login->lock);
+    f->login->good = f->at;
+    pthread_mutex_unlock(&f->login->lock);
+    return PL_ERRAND_DONE;
+}
+
+static enum pl_errand_step begin(struct pl_azure_fetch *f, int64_t now_ms,
+                                 struct pl_http_request *out, struct pail_error **err)
+{
+    struct pail_error *why = NULL;
+    pail_code rc;
+    f->tries++;
+    if (source_of(f) == PL_AZURE_CLI) {
+        f->worked = true;
+        return PL_ERRAND_WORK;
+    }
+    rc = of_application(f) ? pl_azure_ask_authority(f->login, source_of(f), now_ms, out, &why)
+                           : ask_metadata(f, out, &why);
+    return rc ? fall(f, now_ms, why, out, err) : PL_ERRAND_SEND;
 }
 
 static enum pl_errand_step next(struct pl_errand *e, int64_t now_ms,
                                 const struct pl_http_response *answer, struct pl_http_request *out,
                                 struct pail_error **err)
 {
-    struct fetch *f = (struct fetch *)e;
-    if (answer && !again(f, answer)) {
-        return take(f, now_ms, answer, err) ? PL_ERRAND_FAIL : PL_ERRAND_DONE;
+    struct pl_azure_fetch *f = (struct pl_azure_fetch *)e;
+    struct pail_error *why = NULL;
+    if (!answer && !f->worked) {
+        return begin(f, now_ms, out, err);
     }
-    f->tries++;
-    e->wait_ms = answer ? AGAIN_MS : 0;
-    pail_code rc =
-        of_application(f->login) ? ask_authority(f->login, out, err) : ask_metadata(f, out, err);
-    return rc ? PL_ERRAND_FAIL : PL_ERRAND_SEND;
+    if (answer && again(f, answer)) {
+        e->wait_ms = AGAIN_MS;
+        return begin(f, now_ms, out, err);
+    }
+    pail_code rc = answer ? take(f, now_ms, answer, &why) : pl_azure_cli_take(f, now_ms, &why);
+    return rc ? fall(f, now_ms, why, out, err) : done(f);
 }
 
 static void fetch_free(struct pl_errand *e)
 {
-    pl_free(e);
+    struct pl_azure_fetch *f = (struct pl_azure_fetch *)e;
+    pl_buf_dispose(&f->tried);
+    pl_azure_wipe(&f->output);
+    pl_free(f);
 }
 
 struct pl_errand *pl_azure_login_errand(struct pl_azure_login *l, struct pail_error **err)
 {
-    struct fetch *f = pl_calloc(1, sizeof *f);
+    struct pl_azure_fetch *f = pl_calloc(1, sizeof *f);
     if (!f) {
         pl_fail(err, PAIL_E_NO_MEMORY, "no memory to ask for a token");
         return NULL;
     }
-    f->errand = (struct pl_errand){.next = next, .free = fetch_free};
+    f->errand = (struct pl_errand){.next = next, .work = pl_azure_cli_work, .free = fetch_free};
     f->login = l;
+    f->tried.max = TRIED_MAX;
+    pthread_mutex_lock(&l->lock);
+    f->at = l->good;
+    pthread_mutex_unlock(&l->lock);
     return &f->errand;
 }

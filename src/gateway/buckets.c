@@ -73,7 +73,7 @@ static pail_code check_configuration(void *ctx, int depth, struct pl_str name, s
 /* The location in the body is that of the service that is imitated here; it must be XML. */
 static bool body_is_fine(struct pl_gw_call *c)
 {
-    static const struct pl_xml_events events = {NULL, check_configuration};
+    static const struct pl_xml_events events = {.close = check_configuration};
     struct pl_xml x = {0};
     if (c->body.small.len == 0) {
         return true;

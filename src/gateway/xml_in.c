@@ -55,7 +55,7 @@ static pail_code close_delete(void *ctx, int depth, struct pl_str name, struct p
 bool pl_gw_read_delete(struct pl_gw_call *c, struct pl_gw_names *out)
 {
     struct deletes d = {.c = c, .out = out};
-    static const struct pl_xml_events events = {NULL, close_delete};
+    static const struct pl_xml_events events = {.close = close_delete};
     out->names = pl_arena_alloc(c->arena, DELETES_MAX * sizeof *out->names);
     if (!out->names) {
         pl_gw_fail(c, "SlowDown", NULL);
@@ -114,7 +114,7 @@ static pail_code close_part(void *ctx, int depth, struct pl_str name, struct pl_
 bool pl_gw_read_parts(struct pl_gw_call *c, struct pl_part **out, size_t *count)
 {
     struct parts p = {.c = c};
-    static const struct pl_xml_events events = {NULL, close_part};
+    static const struct pl_xml_events events = {.close = close_part};
     p.parts = pl_arena_alloc(c->arena, PARTS_MAX * sizeof *p.parts);
     if (!p.parts) {
         pl_gw_fail(c, "SlowDown", NULL);
@@ -168,7 +168,7 @@ static pail_code close_tag(void *ctx, int depth, struct pl_str name, struct pl_s
 bool pl_gw_read_tags(struct pl_gw_call *c, pail_kv **out, size_t *count)
 {
     struct tags t = {.c = c};
-    static const struct pl_xml_events events = {NULL, close_tag};
+    static const struct pl_xml_events events = {.close = close_tag};
     t.tags = pl_arena_alloc(c->arena, TAGS_MAX * sizeof *t.tags);
     if (!t.tags) {
         pl_gw_fail(c, "SlowDown", NULL);

@@ -3,6 +3,7 @@
 
 #include "codec/base64.h"
 #include "provider/http_provider.h"
+#include "provider/request.h"
 
 static const uint64_t MIB = UINT64_C(1) << 20, GIB = UINT64_C(1) << 30;
 
@@ -43,6 +44,7 @@ static void azure_caps(struct pl_dialect *d, struct pl_caps *out)
     out->part_best = 16 * MIB;
     out->put_best = out->get_best = 2 * out->part_best;
     out->concurrency = TRANSFER_CONCURRENCY;
+    out->no_whole_sum = true; /* an MD5 at most */
 }
 
 /* SPEC "Put Blob": the service keeps the MD5 of a blob that was written whole. */
@@ -50,13 +52,20 @@ static bool azure_is_own_write(struct pl_dialect *d, const struct pl_op *op,
                                const struct pl_attempt *a, const pail_info *found)
 {
     const struct pl_body *source = op->kind == PL_OP_PUT ? op->in.put.source : NULL;
+    struct pl_digest digest = {0};
     struct pl_sum_value md5;
     char text[PL_SUM_BASE64_MAX];
     (void)d, (void)a;
-    return source && source->kind == PL_BODY_MEM && found->size == source->len && found->checksum &&
-           strncmp(found->checksum, "md5:", 4) == 0 &&
-           !pl_sum_of(PL_SUM_MD5, source->ptr, (size_t)source->len, &md5, NULL) &&
-           strcmp(found->checksum + 4, pl_sum_base64(&md5, text)) == 0;
+    if (!source || found->size != source->len || !found->checksum ||
+        strncmp(found->checksum, "md5:", 4) != 0) {
+        return false;
+    }
+    bool same = !pl_digest_init(&digest, PL_SUM_MD5, NULL) &&
+                !pl_request_digest_source(&digest, source, NULL) &&
+                !pl_digest_final(&digest, &md5, NULL) &&
+                strcmp(found->checksum + 4, pl_sum_base64(&md5, text)) == 0;
+    pl_digest_dispose(&digest);
+    return same;
 }
 
 static void azure_explain(struct pl_dialect *d, struct pl_buf *out)

@@ -45,7 +45,7 @@ struct pl_azure {
     /* under dialect.lock */
     struct pl_azure_key key;
     struct pl_azure_delegation_key delegation;
-    bool no_crc; /* an emulator refused x-ms-content-crc64: Content-MD5 instead */
+    bool no_crc; /* an emulator refused checksums in CRC64: Content-MD5, of ranges none */
 };
 
 /* What one op keeps over its attempts and exchanges. */
@@ -54,7 +54,11 @@ struct pl_azure_memo {
     enum pl_sum sum; /* of the body that is sent; NONE: not computed */
     struct pl_sum_value sum_value;
     char expected_md5[PL_SUM_BASE64_MAX]; /* get: what the first head said of the whole */
+    char expected_crc[PL_SUM_BASE64_MAX]; /* get: ... of the range */
+    bool asks_crc;                        /* get: the service was asked for that */
     int polls;                            /* copy: how often its state was asked for */
+    const char *copy_id;                  /* of the copy that is waited for; NULL: not told */
+    pail_code refused;                    /* end of an upload: what a second try was told */
 };
 
 /* azure_config.c: fills account, endpoint and credentials. ignore_environment: the machine's own
@@ -103,6 +107,20 @@ PAIL_MUST pail_code pl_azure_part(struct pl_azure_build *b);
 PAIL_MUST pail_code pl_azure_finish(struct pl_azure_build *b);
 PAIL_MUST pail_code pl_azure_tags(struct pl_azure_build *b);
 
+/* Adds the name of a part's block. */
+void pl_azure_block_id(struct pl_buf *out, const char *upload_id, uint32_t number);
+
+/* azure_commit.c: the end of an upload that was refused, but may have been done before. */
+void pl_azure_doubt_refusal(const struct pl_op *op, const struct pl_attempt *a,
+                            const struct pl_http_response *r, struct pl_verdict *out);
+/* Whether the blocks that are there are looked at, instead of the list being written. */
+bool pl_azure_looks_at_blocks(const struct pl_op *op, const struct pl_attempt *a);
+void pl_azure_look_at_blocks(struct pl_azure_build *b);
+/* Any answer to that. On DONE the result of the op is still to be read from the headers. */
+void pl_azure_parse_blocks(struct pl_op *op, const struct pl_attempt *a,
+                           const struct pl_http_response *r, struct pl_verdict *out,
+                           struct pail_error **err);
+
 /* azure_copy.c */
 PAIL_MUST pail_code pl_azure_copy(struct pl_azure_build *b);
 void pl_azure_parse_copy(struct pl_op *op, struct pl_attempt *a, const struct pl_http_response *r,
@@ -149,6 +167,8 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
 PAIL_MUST pail_code pl_azure_list_query(struct pl_azure_build *b);
 void pl_azure_parse_list(struct pl_op *op, const struct pl_http_response *r, struct pl_verdict *out,
                          struct pail_error **err);
+/* "the object exists already", ...; static. */
+const char *pl_azure_plain_words(pail_code code);
 /* The name that says what the error is, from the header or the body; a view of either. */
 struct pl_str pl_azure_error_code(struct pl_arena *arena, const struct pl_http_response *r);
 

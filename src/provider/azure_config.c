@@ -1,6 +1,7 @@
 /* Account, endpoint and credentials from the settings. Source: Azure Storage documentation
  * "Configure Azure Storage connection strings"; "Use the Azurite emulator". */
 #include "base/sys.h"
+#include "codec/base64.h"
 #include "codec/url.h"
 #include "provider/azure.h"
 
@@ -26,34 +27,138 @@ static pail_code use_emulator(struct pl_settings *s, const char *origin)
     return rc;
 }
 
-static const struct {
-    const char *part, *setting;
-} parts[] = {{"AccountName", ACCOUNT},
-             {"AccountKey", KEY},
-             {"BlobEndpoint", "azure_endpoint"},
-             {"EndpointSuffix", "azure_endpoint_suffix"},
-             {"SharedAccessSignature", "azure_storage_sas_token"}};
+static bool is_account(const char *name)
+{
+    size_t n = strlen(name);
+    return n >= 1 && n <= 63 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
 
-static pail_code use_part(struct pl_settings *s, struct pl_str name, struct pl_str value,
+/* ---- The connection string */
+
+static const char *check_account(struct pl_str value)
+{
+    char name[64] = "";
+    if (value.len < sizeof name) {
+        memcpy(name, value.ptr, value.len);
+    }
+    return is_account(name) ? NULL : "it is no account: lower-case letters and digits";
+}
+
+static const char *check_key(struct pl_str value)
+{
+    struct pl_buf key = PL_BUF_MAX(1024);
+    bool fine = pl_base64_decode(&key, value) && !pl_buf_rc(&key);
+    if (key.ptr) {
+        pl_zero(key.ptr, key.cap);
+    }
+    pl_buf_dispose(&key);
+    return fine ? NULL : "it is no base64";
+}
+
+static const char *check_url(struct pl_str value)
+{
+    struct pl_url url;
+    return pl_url_parse(value, &url, NULL)
+               ? "it is no URL such as https://ACCOUNT.blob.core.windows.net"
+               : NULL;
+}
+
+static const char *check_protocol(struct pl_str value)
+{
+    bool fine = pl_str_ieq(value, PL_STR("http")) || pl_str_ieq(value, PL_STR("https"));
+    return fine ? NULL : "it is http or https, not";
+}
+
+static const char *check_flag(struct pl_str value)
+{
+    bool fine = pl_str_ieq(value, PL_STR("true")) || pl_str_ieq(value, PL_STR("false"));
+    return fine ? NULL : "it is true or false, not";
+}
+
+/* SPEC "Configure Azure Storage connection strings". Queues, tables and files have parts of their
+ * own, which are passed over. */
+static const struct {
+    const char *name, *setting;
+    const char *(*check)(struct pl_str value); /* NULL, or what is wrong */
+} parts[] = {{"AccountName", ACCOUNT, check_account},
+             {"AccountKey", KEY, check_key},
+             {"BlobEndpoint", "azure_endpoint", check_url},
+             {"EndpointSuffix", "azure_endpoint_suffix", NULL},
+             {"SharedAccessSignature", "azure_storage_sas_token", NULL},
+             {"DefaultEndpointsProtocol", NULL, check_protocol},
+             {"UseDevelopmentStorage", NULL, check_flag},
+             {"DevelopmentStorageProxyUri", NULL, NULL},
+             {"BlobSecondaryEndpoint", NULL, NULL},
+             {"DfsEndpoint", NULL, NULL},
+             {"DfsSecondaryEndpoint", NULL, NULL},
+             {"FileEndpoint", NULL, NULL},
+             {"FileSecondaryEndpoint", NULL, NULL},
+             {"QueueEndpoint", NULL, NULL},
+             {"QueueSecondaryEndpoint", NULL, NULL},
+             {"TableEndpoint", NULL, NULL},
+             {"TableSecondaryEndpoint", NULL, NULL}};
+
+enum { PARTS = sizeof parts / sizeof *parts, PART_NAME_MAX = 30, NEAR = 3 };
+
+/* Of the values only a word that nobody has for a secret is shown. */
+static int word(struct pl_str value)
+{
+    enum { WORD_MAX = 8 };
+    size_t n = 0;
+    while (n < value.len && value.ptr[n] >= 'a' && value.ptr[n] <= 'z') {
+        n++;
+    }
+    return n == value.len && n <= WORD_MAX ? (int)n : 0;
+}
+
+/* The names are ours: a part that has none may be a piece of a key. */
+static pail_code bad_part(size_t number, struct pl_str name, struct pl_str value, const char *why,
                           struct pail_error **err)
 {
+    char written[PART_NAME_MAX + 1] = "";
+    const char *near = NULL;
+    bool open = pl_str_ends(pl_str_c(why), PL_STR(", not"));
+    if (name.len <= PART_NAME_MAX) {
+        memcpy(written, name.ptr, name.len);
+    }
+    for (size_t i = 0; i < PARTS && !near; i++) {
+        near = pl_edit_distance(written, parts[i].name) <= NEAR ? parts[i].name : NULL;
+    }
+    pail_code rc = pl_fail(err, PAIL_E_BAD_CONFIG, CONNECTION ", part %zu%s%s: %s%s%.*s", number,
+                           near ? ", " : "", near ? near : "", why,
+                           !open         ? ""
+                           : word(value) ? " "
+                                         : " that",
+                           open ? word(value) : 0, value.ptr ? value.ptr : "");
+    pl_error_hint(err, "copy it whole: AccountName=...;AccountKey=...;EndpointSuffix=...");
+    return rc;
+}
+
+static pail_code use_part(struct pl_settings *s, size_t number, struct pl_str name,
+                          struct pl_str value, struct pail_error **err)
+{
+    size_t i = 0;
+    while (i < PARTS && !pl_str_ieq(name, pl_str_c(parts[i].name))) {
+        i++;
+    }
+    const char *why = i == PARTS       ? "no part has the name that is written there"
+                      : !value.len     ? "it is empty"
+                      : parts[i].check ? parts[i].check(value)
+                                       : NULL;
+    if (why) {
+        return bad_part(number, name, value, why, err);
+    }
     if (pl_str_ieq(name, PL_STR("UseDevelopmentStorage")) && pl_str_ieq(value, PL_STR("true"))) {
         return use_emulator(s, CONNECTION);
     }
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (!pl_str_ieq(name, pl_str_c(parts[i].part))) {
-            continue;
-        }
-        char *text = pl_strndup(value.ptr, value.len);
-        pail_code rc = text ? PAIL_OK : PAIL_E_NO_MEMORY;
-        /* A value that is given alone counts more. */
-        if (!rc && !pl_settings_get(s, parts[i].setting)) {
-            rc = pl_settings_set(s, parts[i].setting, text, CONNECTION, err);
-        }
-        pl_free_secret(text);
-        return rc;
+    if (!parts[i].setting || pl_settings_get(s, parts[i].setting)) {
+        return PAIL_OK; /* a value that is given alone counts more */
     }
-    return PAIL_OK; /* queues, tables and files have parts of their own */
+    char *text = pl_strndup(value.ptr, value.len);
+    pail_code rc =
+        text ? pl_settings_set(s, parts[i].setting, text, CONNECTION, err) : PAIL_E_NO_MEMORY;
+    pl_free_secret(text);
+    return rc;
 }
 
 static pail_code read_connection_string(struct pl_settings *s, bool *http, struct pail_error **err)
@@ -61,26 +166,25 @@ static pail_code read_connection_string(struct pl_settings *s, bool *http, struc
     const char *all = pl_settings_get(s, CONNECTION);
     struct pl_str rest = pl_str_c(all);
     pail_code rc = PAIL_OK;
-    while (all && rest.ptr && rest.len && !rc) {
+    for (size_t number = 1; all && rest.ptr && rest.len && !rc; number++) {
         struct pl_str value = pl_str_split(&rest, ';');
         struct pl_str name = pl_str_trim(pl_str_split(&value, '='));
-        if (name.len && !value.ptr) {
-            rc = pl_fail(err, PAIL_E_BAD_CONFIG, "%s has a part without \"=\"", CONNECTION);
-            pl_error_hint(err, "copy it whole: AccountName=...;AccountKey=...;...");
-        } else if (name.len) {
+        if (!name.len && !value.ptr) {
+            continue;
+        }
+        if (!value.ptr) {
+            rc = bad_part(number, name, value, "it has no \"=\"", err);
+        } else {
             value = pl_str_trim(value);
-            bool protocol = pl_str_ieq(name, PL_STR("DefaultEndpointsProtocol"));
-            *http |= protocol && pl_str_ieq(value, PL_STR("http"));
-            rc = protocol && !*http && !pl_str_ieq(value, PL_STR("https"))
-                     ? pl_fail(err, PAIL_E_BAD_CONFIG,
-                               CONNECTION ": DefaultEndpointsProtocol is http or https, not "
-                                          "\"%.*s\"",
-                               (int)(value.len < 20 ? value.len : 20), value.ptr)
-                     : use_part(s, name, value, err);
+            *http |= pl_str_ieq(name, PL_STR("DefaultEndpointsProtocol")) &&
+                     pl_str_ieq(value, PL_STR("http"));
+            rc = use_part(s, number, name, value, err);
         }
     }
     return rc;
 }
+
+/* ---- The endpoint */
 
 /* "myaccount.blob.core.windows.net" names its account. */
 static char *account_of_host(struct pl_str host)
@@ -136,12 +240,6 @@ static pail_code set_endpoint(struct pl_azure *az, struct pl_str text, struct pa
     pl_buf_dispose(&path);
     return az->host && az->base_path ? PAIL_OK
                                      : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for an endpoint");
-}
-
-static bool is_account(const char *name)
-{
-    size_t n = strlen(name);
-    return n >= 1 && n <= 63 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 
 static pail_code set_place(struct pl_azure *az, const struct pl_settings *s, bool http,

@@ -70,27 +70,45 @@ static void fail(struct pl_verdict *out, pail_code code, struct pail_error **err
     pl_fail(err, code, "%s", why);
 }
 
+/* SPEC "Copy Blob": 202 and "pending" where it goes on behind the answer; then the state of the
+ * destination tells, with the id of the copy that it is of. */
+static void parse_state(struct pl_op *op, struct pl_azure_memo *memo,
+                        const struct pl_http_response *r, struct pl_verdict *out,
+                        struct pail_error **err)
+{
+    struct pl_str state = pl_http_header(r, "x-ms-copy-status");
+    struct pl_str id = pl_http_header(r, "x-ms-copy-id");
+    struct pl_str why = pl_http_header(r, "x-ms-copy-status-description");
+    if (memo->stage == COPY) {
+        memo->copy_id = id.len ? pl_arena_dup(&op->arena, id) : NULL;
+    } else if (memo->copy_id && !pl_str_is(id, memo->copy_id)) {
+        fail(out, PAIL_E_CONFLICT, err, "another write took the place of the copy");
+    } else if (pl_str_is(state, "aborted")) {
+        fail(out, PAIL_E_CONFLICT, err, "the service's copy was aborted");
+    }
+    if (out->next == PL_NEXT_FAIL || pl_str_is(state, "success")) {
+        return;
+    }
+    if (!pl_str_is(state, "pending")) {
+        *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = PAIL_E_UNAVAILABLE};
+        pl_fail(err, PAIL_E_UNAVAILABLE, "the service's copy failed%s%.*s", why.len ? ": " : "",
+                why.len < 300 ? (int)why.len : 300, why.len ? why.ptr : "");
+    } else if (++memo->polls > POLLS_MAX) {
+        fail(out, PAIL_E_TIMEOUT, err, "the service's copy does not come to an end");
+    } else {
+        memo->stage = WAIT;
+        *out = (struct pl_verdict){.next = PL_NEXT_MORE, .wait_ms = POLL_MS};
+    }
+}
+
 void pl_azure_parse_copy(struct pl_op *op, struct pl_attempt *a, const struct pl_http_response *r,
                          struct pl_verdict *out, struct pail_error **err)
 {
     struct pl_azure_memo *memo = a->memo;
-    struct pl_str state = pl_http_header(r, "x-ms-copy-status");
     if (memo->stage <= WAIT) {
-        if (pl_str_is(state, "pending")) {
-            if (++memo->polls > POLLS_MAX) {
-                fail(out, PAIL_E_TIMEOUT, err, "the service's copy does not come to an end");
-                return;
-            }
-            memo->stage = WAIT;
-            *out = (struct pl_verdict){.next = PL_NEXT_MORE, .wait_ms = POLL_MS};
-            return;
-        }
-        if (!pl_str_is(state, "success")) {
-            fail(out, PAIL_E_UNAVAILABLE, err, "the service gave up the copy");
-            return;
-        }
+        parse_state(op, memo, r, out, err);
     }
-    if (op->attr && memo->stage < METADATA) {
+    if (out->next == PL_NEXT_DONE && op->attr && memo->stage < METADATA) {
         memo->stage = memo->stage < PROPERTIES ? PROPERTIES : METADATA;
         *out = (struct pl_verdict){.next = PL_NEXT_MORE};
     }

@@ -22,8 +22,11 @@ static const struct code {
     {"BlobAlreadyExists", PAIL_E_EXISTS, PL_NEXT_FAIL},
     {"BlobArchived", PAIL_E_ARCHIVED, PL_NEXT_FAIL},
     {"BlobBeingRehydrated", PAIL_E_ARCHIVED, PL_NEXT_FAIL},
+    {"BlobCustomerSpecifiedEncryptionMismatch", PAIL_E_BAD_ARGUMENT, PL_NEXT_FAIL},
+    {"BlobDoesNotUseCustomerSpecifiedEncryption", PAIL_E_BAD_ARGUMENT, PL_NEXT_FAIL},
     {"BlobImmutableDueToPolicy", PAIL_E_FORBIDDEN, PL_NEXT_FAIL},
     {"BlobNotFound", PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
+    {"BlobUsesCustomerSpecifiedEncryption", PAIL_E_BAD_ARGUMENT, PL_NEXT_FAIL},
     {"CannotVerifyCopySource", PAIL_E_NOT_FOUND, PL_NEXT_FAIL},
     {"ConditionNotMet", PAIL_E_PRECONDITION, PL_NEXT_FAIL},
     {"ContainerAlreadyExists", PAIL_E_BUCKET_EXISTS, PL_NEXT_FAIL},
@@ -149,7 +152,7 @@ static void refine(const struct pl_op *op, int status, struct pl_str name, struc
     out->never_applied = status >= 400 && status < 500;
 }
 
-static const char *plain_words(pail_code code)
+const char *pl_azure_plain_words(pail_code code)
 {
     switch ((int)code) {
     case PAIL_E_NOT_FOUND: return "no such object";
@@ -163,6 +166,7 @@ static const char *plain_words(pail_code code)
     case PAIL_E_FORBIDDEN: return "the service refuses access";
     case PAIL_E_UNAUTHENTICATED: return "the service does not accept the credentials";
     case PAIL_E_UNAVAILABLE: return "the service is not available";
+    case PAIL_E_ARCHIVED: return "the blob is in the archive tier and cannot be read there";
     default: return "the service refused the request without a reason";
     }
 }
@@ -198,8 +202,17 @@ static void hint(const struct pl_azure *az, struct pl_str name, pail_code code,
     } else if (pl_str_is(name, "InvalidBlobOrBlock") || pl_str_is(name, "InvalidBlockId")) {
         pl_error_hint(err, "another program has begun an upload of this name; write it whole, or "
                            "wait a week until its blocks are forgotten");
+    } else if (name.len && memmem(name.ptr, name.len, "SpecifiedEncryption", 19)) {
+        pl_error_hint(err, "%s",
+                      pl_str_starts(name, PL_STR("BlobDoesNot"))
+                          ? "the blob has no customer key: leave it out"
+                          : "the blob was written with a customer key: give that one");
     } else if (code == PAIL_E_ARCHIVED) {
-        pl_error_hint(err, "set another tier on the blob and wait before it can be read");
+        pl_error_hint(err, "%s",
+                      pl_str_is(name, "BlobBeingRehydrated")
+                          ? "it is on its way back from the archive, which takes up to 15 hours"
+                          : "bring it back by another tier (az storage blob set-tier --tier Hot), "
+                            "which takes up to 15 hours");
     } else if (code == PAIL_E_BUCKET_NOT_FOUND) {
         pl_error_hint(err, "create it first, or check azure_storage_account_name");
     }
@@ -210,7 +223,8 @@ static void learn_no_crc(struct pl_azure *az, const struct pl_attempt *a, struct
                          struct pl_verdict *out)
 {
     const struct pl_azure_memo *memo = a->memo;
-    if (!memo || memo->sum != PL_SUM_CRC64NVME || !pl_str_is(name, "FeatureNotSupported")) {
+    bool used = memo && (memo->sum == PL_SUM_CRC64NVME || memo->asks_crc);
+    if (!used || !pl_str_is(name, "FeatureNotSupported")) {
         return;
     }
     pthread_mutex_lock(&az->dialect.lock);
@@ -239,17 +253,22 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
     if (az->login && r->status == 401) { /* the token may have been revoked */
         out->next = PL_NEXT_CREDENTIALS;
     }
+    pl_azure_doubt_refusal(op, a, r, out);
     if (op->kind == PL_OP_DELETE_MANY && out->next == PL_NEXT_FAIL && r->status != 404) {
         out->code = PAIL_E_UNSUPPORTED; /* then they are deleted one by one, if they may be */
+    }
+    if (out->next == PL_NEXT_MORE) {
+        return;
     }
     /* The message's later lines are the request's id and the time. */
     struct pl_str message = said.message, line = pl_str_trim(pl_str_split(&message, '\n'));
     while (line.len && (line.ptr[line.len - 1] == '.' || line.len > 300)) {
         line.len--;
     }
-    bool of_condition = out->code == PAIL_E_EXISTS || out->code == PAIL_E_PRECONDITION;
-    pl_fail(err, out->code, "%.*s", line.len && !of_condition ? (int)line.len : 200,
-            line.len && !of_condition ? line.ptr : plain_words(out->code));
+    bool ours = out->code == PAIL_E_EXISTS || out->code == PAIL_E_PRECONDITION ||
+                out->code == PAIL_E_VERSION_NOT_FOUND;
+    pl_fail(err, out->code, "%.*s", line.len && !ours ? (int)line.len : 200,
+            line.len && !ours ? line.ptr : pl_azure_plain_words(out->code));
     if (err && *err && !(*err)->is_static) {
         pl_error_set(&(*err)->service_code, said.code);
         pl_error_set(&(*err)->request_id, pl_http_header(r, "x-ms-request-id"));

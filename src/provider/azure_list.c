@@ -80,7 +80,7 @@ struct page {
     struct pl_arena *arena;
     pail_info *list, now;
     size_t count, cap;
-    bool in_entry, is_list, is_uncommitted, is_snapshot, is_current, has_version;
+    bool in_entry, is_list, is_uncommitted, is_snapshot, is_current, has_version, is_encoded;
     char *next;
 };
 
@@ -116,6 +116,17 @@ static pail_code on_open(void *ctx, int depth, struct pl_str name)
         p->is_uncommitted = p->op->kind == PL_OP_MP_LIST;
         p->is_snapshot = p->is_current = p->has_version = false;
         p->now = (pail_info){.mtime_ms = -1, .is_prefix = prefix};
+    } else if (depth == 4) {
+        p->is_encoded = false;
+    }
+    return PAIL_OK;
+}
+
+static pail_code on_attribute(void *ctx, int depth, const char *name, const char *value)
+{
+    struct page *p = ctx;
+    if (depth == 4 && strcmp(name, "Encoded") == 0) {
+        p->is_encoded = strcmp(value, "true") == 0;
     }
     return PAIL_OK;
 }
@@ -144,10 +155,23 @@ static pail_code snapshot(struct page *p, struct pl_str text)
     return rc;
 }
 
+/* SPEC "List Blobs": the name of a blob or prefix with characters that XML cannot hold (U+FFFE,
+ * U+FFFF) is percent-encoded, and Encoded="true". */
+static pail_code keep_encoded(struct page *p, struct pl_str text)
+{
+    struct pl_buf name = PL_BUF_MAX(TEXT_MAX);
+    pail_code rc = pl_url_decode(&name, text) && !(name.len && memchr(name.ptr, 0, name.len))
+                       ? pl_buf_rc(&name)
+                       : PAIL_E_PROTOCOL;
+    rc = rc ? rc : keep(p, &p->now.key, pl_buf_view(&name));
+    pl_buf_dispose(&name);
+    return rc;
+}
+
 static pail_code entry_field(struct page *p, struct pl_str name, struct pl_str text)
 {
     if (pl_str_is(name, "Name")) {
-        return keep(p, &p->now.key, text);
+        return p->is_encoded ? keep_encoded(p, text) : keep(p, &p->now.key, text);
     }
     if (pl_str_is(name, "Snapshot") && text.len) {
         return snapshot(p, text);
@@ -218,7 +242,8 @@ static pail_code on_close(void *ctx, int depth, struct pl_str name, struct pl_st
 
 static pail_code read_page(struct page *p, struct pl_str body)
 {
-    static const struct pl_xml_events events = {.open = on_open, .close = on_close};
+    static const struct pl_xml_events events = {
+        .open = on_open, .close = on_close, .attribute = on_attribute};
     struct pl_xml xml = {0};
     if (pl_str_starts(body, PL_STR("\xef\xbb\xbf"))) {
         body = pl_str_n(body.ptr + 3, body.len - 3);

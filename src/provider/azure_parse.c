@@ -126,13 +126,16 @@ void pl_azure_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
     if (!az->verify || !memo) {
         return;
     }
-    if (!is_whole(r, &size)) { /* whoever reads all ranges joins theirs */
-        a->sum = PL_SUM_CRC64NVME;
-    } else if (md5.len && md5.len < sizeof memo->expected_md5) {
+    struct pl_str crc = pl_http_header(r, "x-ms-content-crc64");
+    if (is_whole(r, &size) && md5.len && md5.len < sizeof memo->expected_md5) {
         memcpy(memo->expected_md5, md5.ptr, md5.len);
-        memo->expected_md5[md5.len] = '\0';
         a->sum = PL_SUM_MD5;
+        return;
     }
+    if (memo->asks_crc && crc.len && crc.len < sizeof memo->expected_crc) {
+        memcpy(memo->expected_crc, crc.ptr, crc.len);
+    }
+    a->sum = PL_SUM_CRC64NVME; /* also of ranges without: whoever reads all joins theirs */
 }
 
 /* The size is known now: asks for the last bytes of what was looked at. */
@@ -152,6 +155,16 @@ static void parse_size(struct pl_op *op, struct pl_attempt *a, const struct pl_h
     *out = (struct pl_verdict){.next = PL_NEXT_MORE};
 }
 
+static void check_sum(const char *want, const char *got, const char *kind, struct pl_verdict *out,
+                      struct pail_error **err)
+{
+    if (strcmp(want, got) != 0) {
+        *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = PAIL_E_CHECKSUM};
+        pl_fail(err, PAIL_E_CHECKSUM, "the bytes received have %s %s, the service says %s", kind,
+                got, want);
+    }
+}
+
 static void parse_get(struct pl_op *op, struct pl_attempt *a, const struct pl_http_response *r,
                       struct pl_verdict *out, struct pail_error **err)
 {
@@ -162,15 +175,16 @@ static void parse_get(struct pl_op *op, struct pl_attempt *a, const struct pl_ht
         return;
     }
     read_info(op, r);
+    if (memo && memo->expected_crc[0] && a->sum_value && a->sum == PL_SUM_CRC64NVME) {
+        pl_azure_crc_text(a->sum_value, got);
+        check_sum(memo->expected_crc, got, "crc64", out, err);
+    }
     if (!memo || !memo->expected_md5[0]) {
         return;
     }
     set_md5(&op->arena, &op->out.info, pl_str_c(memo->expected_md5));
-    if (a->sum_value && a->sum == PL_SUM_MD5 &&
-        strcmp(memo->expected_md5, pl_sum_base64(a->sum_value, got)) != 0) {
-        *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .code = PAIL_E_CHECKSUM};
-        pl_fail(err, PAIL_E_CHECKSUM, "the bytes received have md5 %s, the service says %s", got,
-                memo->expected_md5);
+    if (a->sum_value && a->sum == PL_SUM_MD5) {
+        check_sum(memo->expected_md5, pl_sum_base64(a->sum_value, got), "md5", out, err);
     }
 }
 
@@ -328,6 +342,12 @@ void pl_azure_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a
     if (is_gone(op, r)) {
         read_written(op, r);
         return;
+    }
+    if (pl_azure_looks_at_blocks(op, a) && r->status < 500) {
+        pl_azure_parse_blocks(op, a, r, out, err);
+        if (out->next != PL_NEXT_DONE) {
+            return;
+        }
     }
     if (r->status < 200 || r->status > 299) {
         pl_azure_parse_error((struct pl_azure *)d, op, a, r, out, err);

@@ -6,9 +6,14 @@
 
 enum { DEFAULT_EXPIRES_S = 3600, URL_MAX = 32 * 1024, SKEW_MS = 15 * 60 * 1000 };
 
-static pail_code no_credentials(struct pail_error **err)
+static pail_code no_credentials(const struct pl_azure *az, struct pail_error **err)
 {
-    pail_code rc = pl_fail(err, PAIL_E_NO_CREDENTIALS, "there are no credentials for Azure");
+    pail_code rc = pl_fail(err, PAIL_E_NO_CREDENTIALS,
+                           "no credentials for Azure; tried " PL_AZURE_UNSET
+                           "; managed identity, az command: not "
+                           "asked, as %s",
+                           az->tls ? "the environment is left out and no setting names them"
+                                   : "the endpoint is not TLS and no setting names them");
     pl_error_hint(err,
                   "set azure_storage_account_key, azure_storage_sas_token, "
                   "azure_storage_token or azure_storage_connection_string (or their "
@@ -69,7 +74,7 @@ pail_code pl_azure_sign(struct pl_azure *az, const struct pl_attempt *a, struct 
     char date[PL_DATE_HTTP_SIZE];
     pl_http_add_c(r, "x-ms-date", pl_date_http(a->now_ms, date));
     switch (az->auth) {
-    case PL_AZURE_NONE: return no_credentials(err);
+    case PL_AZURE_NONE: return no_credentials(az, err);
     case PL_AZURE_ANONYMOUS:
     case PL_AZURE_SAS: return PAIL_OK;
     case PL_AZURE_BEARER: bearer(r, pl_str_c(az->token)); return PAIL_OK;

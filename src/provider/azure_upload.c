@@ -206,7 +206,7 @@ static bool is_upload(const char *id)
 }
 
 /* SPEC "Put Block": all ids of a blob are of one length. */
-static void block_id(struct pl_buf *out, const char *upload_id, uint32_t number)
+void pl_azure_block_id(struct pl_buf *out, const char *upload_id, uint32_t number)
 {
     struct pl_buf name = PL_BUF_MAX(64);
     pl_buf_printf(&name, "%.*s%08u", 2 * ID_BYTES, upload_id, number);
@@ -230,7 +230,7 @@ pail_code pl_azure_part(struct pl_azure_build *b)
         return unknown_upload(b);
     }
     b->r->method = "PUT";
-    block_id(&id, b->op->in.put.upload_id, b->op->in.put.number);
+    pl_azure_block_id(&id, b->op->in.put.upload_id, b->op->in.put.number);
     pl_azure_parameter(b, "comp", "block");
     pl_azure_parameter(b, "blockid", id.ptr);
     b->op->out.etag = pl_buf_rc(&id) ? NULL : pl_arena_dup(&b->op->arena, pl_buf_view(&id));
@@ -261,6 +261,10 @@ pail_code pl_azure_finish(struct pl_azure_build *b)
         !read_attributes(&b->r->arena, b->op->in.mp.upload_id, &attr)) {
         return unknown_upload(b);
     }
+    if (pl_azure_looks_at_blocks(b->op, b->a)) {
+        pl_azure_look_at_blocks(b);
+        return PAIL_OK;
+    }
     b->r->method = "PUT";
     pl_azure_parameter(b, "comp", "blocklist");
     pl_azure_add_conditions(b, &b->op->cond, "");
@@ -272,7 +276,7 @@ pail_code pl_azure_finish(struct pl_azure_build *b)
     pl_buf_puts(&xml, "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
     for (size_t i = 0; i < b->op->in.mp.count; i++) {
         pl_buf_puts(&xml, "<Latest>");
-        block_id(&xml, b->op->in.mp.upload_id, b->op->in.mp.parts[i].number);
+        pl_azure_block_id(&xml, b->op->in.mp.upload_id, b->op->in.mp.parts[i].number);
         pl_buf_puts(&xml, "</Latest>");
     }
     pl_buf_puts(&xml, "</BlockList>");

@@ -18,6 +18,7 @@ struct pl_caps {
     bool keeps_etag;      /* in.put.etag and in.mp.etag */
     bool lists_parts;     /* mp_list with an upload_id */
     bool parts_equal;     /* all parts but the last must have one size */
+    bool no_whole_sum;    /* a stat tells no checksum that those of ranges combine to */
 };
 
 enum pl_submit {

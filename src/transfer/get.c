@@ -311,7 +311,7 @@ static void fold(struct pl_get *g)
 static bool asks_for_sum(struct pl_get *g)
 {
     if (!g->whole || g->folded < 2 || g->sum.algorithm == PL_SUM_NONE || g->task.info->checksum ||
-        g->asked_sum) {
+        g->asked_sum || g->caps.no_whole_sum) {
         return false;
     }
     g->asked_sum = true;

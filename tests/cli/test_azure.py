@@ -1,10 +1,15 @@
 """Logins to Azure by the command line: scripted authority, metadata service and Blob service on
 loopback; and Azurite with tokens where it is up."""
 import base64
+import hashlib
 import http.server
 import json
 import os
+import shutil
+import socket
 import ssl
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -28,6 +33,8 @@ class Services(http.server.BaseHTTPRequestHandler):
         data = (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(status)
         self.send_header("Content-Type", kind)
+        if self.server.location and status // 100 == 3:
+            self.send_header("Location", self.server.location)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(data)))
@@ -41,6 +48,15 @@ class Services(http.server.BaseHTTPRequestHandler):
         self.server.seen.append(f"{self.command} {url.path}")
         if rule == "hang":
             self.server.stop.wait(20)
+        elif rule == "endless":
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            try:
+                while not self.server.stop.is_set():
+                    self.wfile.write(MARK.encode() * 1000)
+            except OSError:
+                self.close_connection = True
         elif rule:
             self.give(*rule)
         else:
@@ -52,9 +68,9 @@ class Services(http.server.BaseHTTPRequestHandler):
     def ask(self, path, query, form):
         resource = "https://storage.azure.com/"
         if path == "/tenant/oauth2/v2.0/token":
-            proof = (form.pop("client_secret", None) == MARK
-                     or (form.pop("client_assertion", None) == "jwt-" + MARK
-                         and form.pop("client_assertion_type").endswith(":jwt-bearer")))
+            proof = form.pop("client_secret", None) == MARK
+            if form.pop("client_assertion_type", "").endswith(":jwt-bearer"):
+                proof = self.is_proof(form.pop("client_assertion"), path)
             fine = proof and form == {"grant_type": "client_credentials", "client_id": "app",
                                       "scope": resource + ".default"}
             self.give_token(fine)
@@ -69,10 +85,41 @@ class Services(http.server.BaseHTTPRequestHandler):
         else:
             self.give(200, LIST, "application/xml")
 
+    def is_proof(self, text, path):
+        """The token of another issuer; or one of the application's own, signed by its certificate's key."""
+        if not self.server.certificate:
+            return text == "jwt-" + MARK
+        part = lambda data: base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
+        signed, _, signature = text.rpartition(".")
+        header, claims = (json.loads(part(p)) for p in signed.split("."))
+        now, thumbprint = time.time(), ssl.PEM_cert_to_DER_cert(self.server.certificate)
+        thumbprint = base64.urlsafe_b64encode(hashlib.sha256(thumbprint).digest()).decode().rstrip("=")
+        new = claims["jti"] not in self.server.ids
+        self.server.ids.add(claims["jti"])
+        return (header == {"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint} and new
+                and claims["aud"] == f"http://127.0.0.1:{self.server.server_address[1]}{path}"
+                and claims["iss"] == claims["sub"] == "app"
+                and now - 60 < claims["nbf"] == claims["iat"] <= now < claims["exp"] <= now + 600
+                and is_signed(self.server.certificate, signed.encode(), part(signature)))
+
     def give_token(self, fine):
         self.give(200 if fine else 400, {"token_type": "Bearer", "expires_in": "3599",
                                          "access_token": self.server.given} if fine else
                   {"error": "invalid_client", "error_description": "AADSTS7000215: " + MARK})
+
+
+def is_signed(certificate, text, signature):
+    """Whether the key of a certificate (PEM) signed the text, by RSASSA-PSS with SHA-256."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {"crt": certificate.encode(), "text": text, "sig": signature}
+        for name, data in files.items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(data)
+        run = lambda *words: subprocess.run(["openssl", *words], cwd=folder, capture_output=True)
+        with open(os.path.join(folder, "pub"), "wb") as file:
+            file.write(run("x509", "-in", "crt", "-noout", "-pubkey").stdout)
+        return run("dgst", "-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest",
+                   "-verify", "pub", "-signature", "sig", "text").returncode == 0
 
 
 def azurite_token():
@@ -90,6 +137,8 @@ class AzureTest(CliTest):
         self.services = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Services)
         self.services.daemon_threads = True
         self.services.seen, self.services.rules = [], {}
+        self.services.location = None
+        self.services.certificate, self.services.ids = None, set()
         self.services.token = self.services.given = "token-" + MARK
         self.services.stop = threading.Event()
         thread = threading.Thread(target=self.services.serve_forever, args=(0.02,))
@@ -109,14 +158,15 @@ class AzureTest(CliTest):
         self.pail("ls", "az://con", env=env)
         self.assertEqual(self.services.seen, [*seen, "GET /acct/con"])
 
-    def says(self, *parts, **env):
+    def says(self, *parts, within=4, **env):
         begun = time.monotonic()
-        result = self.run_pail("ls", "az://con", env=env)
+        result = self.run_pail("-vv", "ls", "az://con", env=env)
         self.assertNotEqual(result.status, 0)
         for part in parts:
             self.assertIn(part, result.err)
         self.assertNotIn(MARK, result.err + result.out)
-        self.assertLess(time.monotonic() - begun, 4)
+        self.assertLess(time.monotonic() - begun, within)
+        return result.err
 
     def test_secret__of_an_application(self):
         self.works("POST /tenant/oauth2/v2.0/token", AZURE_CLIENT_SECRET=MARK, **self.app)
@@ -132,11 +182,128 @@ class AzureTest(CliTest):
             self.services.rules["/tenant/oauth2/v2.0/token"] = rule
             self.says("no token from " + self.url, AZURE_CLIENT_SECRET=MARK, **self.app)
 
+    def test_authority__of_another_host_is_not_followed_to(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen(8)
+            other.setblocking(False)
+            for status in (301, 302, 307, 308):
+                self.services.rules["/tenant/oauth2/v2.0/token"] = (status, MARK, "text/plain")
+                self.services.location = f"http://127.0.0.1:{other.getsockname()[1]}/{MARK}"
+                self.says(f"HTTP {status}, a redirect, which is not followed", AZURE_CLIENT_SECRET=MARK, **self.app)
+            self.assertRaises(BlockingIOError, other.accept)
+
+    def test_authority__that_never_ends_is_cut_off(self):
+        self.services.rules["/tenant/oauth2/v2.0/token"] = "endless"
+        self.says("client secret: no token from " + self.url, within=8, AZURE_CLIENT_SECRET=MARK, **self.app)
+
+    def test_connection_string__that_is_malformed_names_its_part(self):
+        key = base64.b64encode(MARK.encode()).decode()
+        del self.env["AZURE_STORAGE_ACCOUNT_NAME"], self.env["AZURE_STORAGE_ENDPOINT"]
+        for text, part, why in (
+                (f"AccountName=acct;AccountKey={MARK}!;", "part 2, AccountKey", "it is no base64"),
+                (f"AccountName=acct;{MARK};", "part 2", 'it has no "="'),
+                (f"AccountName=acct;AcountKey={key}", "part 2, AccountKey", "no part has the name that is written"),
+                (f"{MARK}={MARK}", "part 1", "no part has the name that is written"),
+                (f"AccountName=;AccountKey={key}", "part 1, AccountName", "it is empty"),
+                (f"AccountName=Acct_{MARK};AccountKey={key}", "part 1, AccountName", "lower-case letters and digits"),
+                (f"AccountKey={key};BlobEndpoint=ftp://{MARK}", "part 2, BlobEndpoint", "it is no URL"),
+                (f"DefaultEndpointsProtocol={MARK};AccountName=acct", "part 1, DefaultEndpointsProtocol", "http or https"),
+                (f"UseDevelopmentStorage={MARK}", "part 1, UseDevelopmentStorage", "true or false")):
+            text = self.says(f"azure_storage_connection_string, {part}: ", why, AZURE_STORAGE_CONNECTION_STRING=text)
+            self.assertNotIn(key, text)
+
+    def test_container__that_azure_forbids_is_refused_with_the_rule(self):
+        self.env["AZURE_STORAGE_ACCOUNT_KEY"] = "AAAA"
+        for name, rule in (("Upper", "lower-case letters, digits and hyphens"), ("a_b", "lower-case letters, digits"),
+                           ("ab", "3 to 63 characters"), ("a" * 64, "3 to 63 characters"), ("a--b", "hyphens stand alone"),
+                           ("-ab", "hyphens stand alone"), ("a.b", "lower-case letters, digits and hyphens")):
+            for command in (("ls",), ("mb",), ("rb",), ("cat",)):
+                place = f"az://{name}" + ("/k" if command == ("cat",) else "")
+                result = self.run_pail(*command, place)
+                self.assertNotEqual(result.status, 0)
+                self.assertIn("is no container of Azure: ", result.err)
+                self.assertIn(rule, result.err)
+        self.assertEqual(self.services.seen, [])
+
     def test_workload__reads_its_token_from_a_file(self):
         path = self.write("jwt", f"jwt-{MARK}\n".encode())
         self.works("POST /tenant/oauth2/v2.0/token", AZURE_FEDERATED_TOKEN_FILE=path, **self.app)
         os.remove(path)
         self.says("workload identity: cannot read", AZURE_FEDERATED_TOKEN_FILE=path, **self.app)
+
+    def openssl(self, *words):
+        subprocess.run(["openssl", *words], cwd=self.dir, check=True, capture_output=True)
+
+    def read(self, name):
+        with open(os.path.join(self.dir, name), "rb") as file:
+            return file.read()
+
+    @unittest.skipUnless(shutil.which("openssl"), "no openssl command")
+    def test_certificate__signs_for_an_application(self):
+        for name in ("own", "other"):
+            self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out",
+                         name + ".crt", "-days", "2", "-subj", "/CN=" + name)
+        self.openssl("pkcs8", "-topk8", "-in", "own.key", "-out", "own.enc", "-passout", "pass:" + MARK)
+        key, crt, locked = (self.read("own." + kind) for kind in ("key", "crt", "enc"))
+        self.services.certificate = crt.decode()
+        asked = "POST /tenant/oauth2/v2.0/token"
+        env = dict(self.app, AZURE_CLIENT_CERTIFICATE_PATH=os.path.join(self.dir, "pem"))
+        secret = dict(env, AZURE_CLIENT_CERTIFICATE_PASSWORD=MARK)
+        for pem, given in ((key + crt, env), (self.read("other.crt") + crt + key, env), (locked + crt, secret)):
+            self.services.seen.clear()
+            self.write("pem", pem)
+            self.works(asked, **given)
+        self.services.seen.clear()
+        for pem, given, why in ((locked + crt, env, "is encrypted, and no password is given"),
+                                (locked + crt, dict(env, AZURE_CLIENT_CERTIFICATE_PASSWORD=MARK + "x"),
+                                 "is encrypted, and its password is another one"),
+                                (key, env, "has no certificate of its key"),
+                                (key + self.read("other.crt"), env, "has no certificate of its key"),
+                                (crt, env, "has no private RSA key in PEM"),
+                                (MARK.encode(), env, "has no private RSA key in PEM")):
+            self.write("pem", pem)
+            self.says(why, "azure_client_certificate_path is a PEM file", **given)
+        os.remove(env["AZURE_CLIENT_CERTIFICATE_PATH"])
+        self.says("client certificate: cannot read", **env)
+        self.assertEqual(self.services.seen, [])
+        self.write("pem", self.read("other.key") + self.read("other.crt"))
+        self.says("client certificate: no token from", "HTTP 400", "invalid_client", **env)
+
+    def put_az(self, script):
+        """An az command in a folder of its own, which PATH then names first."""
+        path = self.write("bin/az", ("#!/bin/sh\n" + script).encode())
+        os.chmod(path, 0o755)
+        return {"PATH": os.path.dirname(path) + ":" + self.env["PATH"]}
+
+    def test_az__gives_the_token_of_who_is_logged_in(self):
+        env = self.put_az(f"""echo "WARNING: {MARK}" >&2
+            [ "$*" = "account get-access-token --output json --resource https://storage.azure.com/" ] || exit 9
+            echo '{{"accessToken": "{self.services.token}", "expires_on": {int(time.time()) + 3600}}}'""")
+        self.works(AZURE_USE_AZURE_CLI="true", **env)
+        env = self.put_az(f"echo 'ERROR: {MARK}, run az login' >&2; exit 1")
+        self.says("az command: it ended with status 1", "run az login", AZURE_USE_AZURE_CLI="true", **env)
+        env = self.put_az(f"echo '<html>{MARK}'")
+        self.says("az command: its output is no JSON", AZURE_USE_AZURE_CLI="true", **env)
+        self.says("az command: it is not in the PATH", AZURE_USE_AZURE_CLI="true", PATH=self.dir + "/none")
+
+    def test_nothing__lists_each_source_and_why_not_within_two_seconds(self):
+        """Whether the metadata service's address drops what is sent to it, or refuses it."""
+        with socket.socket() as refusing, socket.socket() as silent:
+            refusing.bind(("127.0.0.1", 0))  # nobody listens
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)  # and nobody answers
+            for address in (refusing, silent):
+                text = self.says(
+                    "no credentials for Azure; tried key, SAS and token: not set; client secret: azure_client_secret "
+                    "is not set; client certificate: azure_client_certificate_path is not set; workload identity: "
+                    "azure_federated_token_file is not set; managed identity: no token from http://127.0.0.1:",
+                    "; az command: it is not in the PATH", within=2, PATH=self.dir + "/none",
+                    AZURE_STORAGE_ENDPOINT="https://acct.blob.core.windows.net",
+                    AZURE_POD_IDENTITY_AUTHORITY_HOST=f"http://127.0.0.1:{address.getsockname()[1]}")
+                self.assertLess(text.index("managed identity"), text.index("az command"))
+        self.says("tried key, SAS and token: not set", "managed identity, az command: not asked, as the endpoint is "
+                  "not TLS", within=2)
 
     def test_machine__has_an_identity(self):
         self.works("GET /metadata/identity/oauth2/token",

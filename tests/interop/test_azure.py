@@ -123,6 +123,32 @@ class Both:
     def test_many_deletes_are_one_request(self):
         self.check_many(self.server.settings())
 
+    def test_tiers_are_storage_classes_and_the_archive_is_told(self):
+        self.pail("cp", "--storage-class", "Cool", "-", self.url("k"), data=b"cool")
+        self.assertEqual(self.client.get_blob_client("k").get_blob_properties().blob_tier, "Cool")
+        self.client.upload_blob("old", b"x", standard_blob_tier=servers.blob.StandardBlobTier.ARCHIVE)
+        self.assertIn("Archive", self.pail("stat", self.url("old")).decode())
+        code, out, err = servers.run(self.server, self.server.settings(), "cat", self.url("old"))
+        self.assertNotEqual((code, out), (0, b"x"))
+        self.assertIn(b"archive", err)
+        self.assertIn(b"set-tier", err)
+
+    def test_snapshots_are_versions(self):
+        blob = self.client.upload_blob("k", b"first")
+        version = "snapshot:" + blob.create_snapshot()["snapshot"]
+        blob.upload_blob(b"second", overwrite=True)
+        self.assertEqual(self.pail("cat", "--version-id", version, self.url("k")), b"first")
+        self.assertEqual(self.pail("cat", self.url("k")), b"second")
+        self.assertIn(version, self.pail("ls", "--versions", self.url()).decode())
+        self.pail("cp", "--version-id", version, self.url("k"), self.url("restored"))
+        self.assertEqual(self.download("restored"), b"first")
+        presigned = self.pail("presign", "--version-id", version, self.url("k")).decode().split()[0]
+        self.assertEqual(self.fetch(presigned), b"first")
+        self.pail("rm", "--version-id", version, self.url("k"))
+        code, _, err = servers.run(self.server, self.server.settings(), "cat", "--version-id", version, self.url("k"))
+        self.assertNotEqual(code, 0)
+        self.assertIn(b"no such version", err)
+
     def test_connection_string_and_wrong_key(self):
         text = (f"AccountName={self.server.account};AccountKey={self.server.key};"
                 f"BlobEndpoint={self.server.endpoint};")

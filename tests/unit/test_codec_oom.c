@@ -94,7 +94,7 @@ static pail_code on_close(void *ctx, int depth, struct pl_str name, struct pl_st
 
 static pail_code read_xml(struct pail_error **err)
 {
-    static const struct pl_xml_events events = {NULL, on_close};
+    static const struct pl_xml_events events = {.close = on_close};
     struct pl_xml x = {0};
     char text[600];
     snprintf(text, sizeof text, "<R a='b'><Key>%0500d</Key><A/></R>", 1);

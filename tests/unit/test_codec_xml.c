@@ -14,7 +14,13 @@ static pail_code on_close(void *ctx, int depth, struct pl_str name, struct pl_st
     return PAIL_OK;
 }
 
-static const struct pl_xml_events events = {on_open, on_close};
+static pail_code on_attribute(void *ctx, int depth, const char *name, const char *value)
+{
+    pl_buf_printf(ctx, "[%d %s=%s]", depth, name, value);
+    return strcmp(value, "stop") == 0 ? PAIL_E_CANCELLED : PAIL_OK;
+}
+
+static const struct pl_xml_events events = {on_open, on_close, on_attribute};
 
 /* Reads the text cut at `cut` and returns what became of it. */
 static pail_code read_cut(struct pl_str text, size_t cut, struct pl_buf *seen,
@@ -41,10 +47,13 @@ static void check_refused(struct pl_str text, const char *part)
 
 static void test_xml__every_split_gives_the_same(void)
 {
-    const struct pl_str text = PL_STR(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<R xmlns=\"http://x/\" xmlns:p=\"q\">"
-        "<Key>a&amp;b&#x20AC;\xc3\xa9&lt;</Key><!-- c --><p:E a='1'/><C><![CDATA[<&]]></C> </R>\n");
-    const char *want = "1<R>2<Key>a&b\xe2\x82\xac\xc3\xa9<</Key>22<E></E>22<C><&</C>2 </R>1";
+    const struct pl_str text =
+        PL_STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<R xmlns=\"http://x/\" xmlns:p=\"q\">"
+               "<Key>a&amp;b&#x20AC;\xc3\xa9&lt;</Key><!-- c --><p:E a='1' "
+               "b='&lt;'/><C><![CDATA[<&]]></C> </R>\n");
+    const char *want =
+        "1<R>[1 xmlns=http://x/][1 xmlns:p=q]2<Key>a&b\xe2\x82\xac\xc3\xa9<</Key>22<E>[2 a=1][2 "
+        "b=<]</E>22<C><&</C>2 </R>1";
     for (size_t cut = 0; cut <= text.len; cut++) {
         struct pl_buf seen = PL_BUF_MAX(4096);
         CHECK_INT(read_cut(text, cut, &seen, NULL), PAIL_OK);

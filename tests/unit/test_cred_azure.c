@@ -1,4 +1,7 @@
 /* Logins to Azure: the exchanges of each source, driven with recorded answers; no socket. */
+#include <errno.h>
+#include <time.h>
+
 #include "base/sys.h"
 #include "cred/azure_login.h"
 #include "test.h"
@@ -282,17 +285,130 @@ static void test_app_service__has_an_endpoint_and_a_header(void)
     end();
 }
 
+/* ---- The az command, as the seam shows it */
+
+static struct {
+    int status, number, runs;
+    const char *output;
+} az;
+
+static int run_az(const char *const *argv, int64_t timeout_ms, char *out, size_t room, size_t *len)
+{
+    size_t n = az.output ? strlen(az.output) : 0;
+    static const char *const words[] = {
+        "account",    "get-access-token",           "--output", "json",
+        "--resource", "https://storage.azure.com/", "--tenant", "tenant.example"};
+    CHECK_STR(argv[2], "exec az \"$@\" 2>/dev/null");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        CHECK_STR(argv[4 + i], words[i]);
+    }
+    CHECK(timeout_ms == 20000 && n <= room);
+    memcpy(out, az.output ? az.output : "", n);
+    *len = n;
+    az.runs++;
+    errno = az.number;
+    return az.status;
+}
+
+static enum pl_errand_step run_cli(int status, int number, const char *output)
+{
+    int (*real)(const char *const *, int64_t, char *, size_t, size_t *) = pl_sys.run;
+    az.status = status;
+    az.number = number;
+    az.output = output;
+    pl_sys.run = run_az;
+    errand->work(errand);
+    pl_sys.run = real;
+    return answer(NULL);
+}
+
+static void begin_cli(void)
+{
+    set("azure_use_azure_cli", "true");
+    set("azure_tenant_id", "tenant.example");
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_STR(pl_azure_login_name(login), "az command");
+    CHECK_INT(first(), PL_ERRAND_WORK);
+}
+
+static void test_cli__gives_its_token_until_the_time_it_says(void)
+{
+    static const char *const ends[] = {
+        "\"expires_on\":1700003600", "\"expiresOn\":\"2023-11-14 23:13:20.000000\"",
+        "\"expiresOn\":\"2023-11-14T23:13:20.000000\"", "\"expiresOn\":\"2023-11-14T23:13:20Z\""};
+    bool now = true;
+    setenv("TZ", "UTC", 1);
+    tzset();
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char text[256];
+        begin_cli();
+        snprintf(text, sizeof text, "{\"accessToken\":\"C" MARK "\",%s,\"tokenType\":\"Bearer\"}",
+                 ends[i]);
+        CHECK_INT(run_cli(0, 0, text), PL_ERRAND_DONE);
+        expect_token("C" MARK);
+        CHECK(!pl_azure_login_lacks(login, AT + 3000000, &now));
+        CHECK(pl_azure_login_lacks(login, AT + 3599000, &now) && now);
+        end();
+    }
+}
+
+static void test_cli__that_fails_says_how(void)
+{
+    const struct {
+        int status, number;
+        const char *output, *want;
+    } all[] = {
+        {1, 0, "", "ended with status 1"},
+        {127, 0, "", "not in the PATH"},
+        {-1, ETIMEDOUT, MARK, "stopped after 20 s"},
+        {-1, EFBIG, MARK, "more than 64 KiB"},
+        {-1, EAGAIN, "", "cannot be run"},
+        {0, 0, "<html>" MARK, "no JSON"},
+        {0, 0, "{\"accessToken\":7}", "no accessToken"},
+        {0, 0, "{\"accessToken\":\"" MARK "\\n\"}", "no accessToken"},
+        {0, 0, "{\"accessToken\":\"" MARK "\"}", "no expires_on"},
+        {0, 0, "{\"accessToken\":\"" MARK "\",\"expiresOn\":\"2023-11-14 2\"}", "no expires_on"},
+        {0, 0, "{\"accessToken\":\"" MARK "\",\"expires_on\":1600000000}", "expired already"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        begin_cli();
+        CHECK_INT(run_cli(all[i].status, all[i].number, all[i].output), PL_ERRAND_FAIL);
+        expect_error(PAIL_E_NO_CREDENTIALS, all[i].want, "az login");
+        end();
+    }
+}
+
+static void test_chain__begins_with_what_gave_a_token_last(void)
+{
+    set("azure_tenant_id", "tenant.example");
+    CHECK_INT(make(true), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(fail(), PL_ERRAND_WORK);
+    CHECK_INT(run_cli(0, 0, "{\"accessToken\":\"C\",\"expires_on\":1700003600}"), PL_ERRAND_DONE);
+    end_errand();
+    CHECK_STR(pl_azure_login_name(login), "az command");
+    CHECK_INT(first(), PL_ERRAND_WORK); /* not a second for the machine again */
+    CHECK_INT(run_cli(1, 0, ""), PL_ERRAND_FAIL);
+    end_errand();
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    end();
+}
+
 static void test_nothing__tries_the_machine_last_and_names_all(void)
 {
+    set("azure_tenant_id", "tenant.example");
     CHECK_INT(make(false), PAIL_OK);
     CHECK(login == NULL);
     CHECK_INT(make(true), PAIL_OK);
     CHECK_INT(first(), PL_ERRAND_SEND);
-    CHECK_INT(fail(), PL_ERRAND_FAIL);
+    CHECK_INT(fail(), PL_ERRAND_WORK);
+    CHECK_INT(run_cli(127, 0, ""), PL_ERRAND_FAIL);
     expect_error(PAIL_E_NO_CREDENTIALS,
                  "no credentials for Azure; tried key, SAS and token: not set; client secret: "
-                 "azure_client_secret is not set; workload identity: azure_federated_token_file is "
-                 "not set; managed identity: no token from http://169.254.169.254: no connection",
+                 "azure_client_secret is not set; client certificate: "
+                 "azure_client_certificate_path is not set; workload identity: "
+                 "azure_federated_token_file is not set; managed identity: no token from "
+                 "http://169.254.169.254: no connection within 1 s; az command: it is not in the "
+                 "PATH",
                  "azure_storage_account_key");
     end();
 }
@@ -308,6 +424,9 @@ int main(void)
     RUN(test_workload__sends_the_files_token_and_reads_it_anew);
     RUN(test_machine__is_asked_directly_and_for_a_second);
     RUN(test_app_service__has_an_endpoint_and_a_header);
+    RUN(test_cli__gives_its_token_until_the_time_it_says);
+    RUN(test_cli__that_fails_says_how);
+    RUN(test_chain__begins_with_what_gave_a_token_last);
     RUN(test_nothing__tries_the_machine_last_and_names_all);
     return test_end();
 }

@@ -142,7 +142,7 @@ static pail_code on_close(void *ctx, int depth, struct pl_str name, struct pl_st
 
 static void fill_body(struct built *b)
 {
-    static const struct pl_xml_events events = {NULL, on_close};
+    static const struct pl_xml_events events = {.close = on_close};
     struct pl_xml x = {0};
     pail_code rc = PAIL_OK;
     struct pl_op *op = &b->op;
@@ -362,7 +362,7 @@ static pail_code on_flat_close(void *ctx, int depth, struct pl_str name, struct 
 
 static void flatten(struct pl_str body, struct pl_buf *out)
 {
-    static const struct pl_xml_events events = {NULL, on_flat_close};
+    static const struct pl_xml_events events = {.close = on_flat_close};
     struct pl_xml x = {0};
     pail_code rc = pl_xml_init(&x, &events, out, 1 << 16, NULL);
     rc = rc ? rc : pl_xml_feed(&x, body.ptr, body.len, NULL);
