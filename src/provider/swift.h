@@ -12,7 +12,13 @@
 #define PL_SWIFT_SEGMENTS "+segments"
 enum { PL_SWIFT_BUCKETS_REMEMBERED = 64, PL_SWIFT_UPLOAD_ID = 32, PL_SWIFT_POLICY_MAX = 64 };
 
-enum pl_swift_mode { PL_SWIFT_STATIC, PL_SWIFT_FILE, PL_SWIFT_V1, PL_SWIFT_KEYSTONE };
+enum pl_swift_mode {
+    PL_SWIFT_STATIC,
+    PL_SWIFT_FILE,
+    PL_SWIFT_COMMAND,
+    PL_SWIFT_V1,
+    PL_SWIFT_KEYSTONE
+};
 
 /* Where the account is. */
 struct pl_swift_place {
@@ -50,7 +56,7 @@ struct pl_swift {
     const struct pl_settings *settings;
     enum pl_swift_mode mode;
     bool verify, remove_segments, fixed_place;
-    const char *token_file;
+    const char *token_file, *token_command;
     /* under dialect.lock */
     struct pl_swift_place place;
     char *token;

@@ -37,7 +37,8 @@ static void take_login(void *ctx, const struct pl_swift_login *got)
 static struct pl_errand *login_errand(struct pl_swift *s, struct pail_error **err)
 {
     switch (s->mode) {
-    case PL_SWIFT_FILE: return pl_swift_file_errand(s->token_file, take_login, s, err);
+    case PL_SWIFT_FILE: return pl_swift_token_errand(s->token_file, NULL, take_login, s, err);
+    case PL_SWIFT_COMMAND: return pl_swift_token_errand(NULL, s->token_command, take_login, s, err);
     case PL_SWIFT_V1: return pl_swift_v1_errand(s->settings, take_login, s, err);
     case PL_SWIFT_KEYSTONE: return pl_keystone_errand(s->settings, take_login, s, err);
     case PL_SWIFT_STATIC: break;
