@@ -13,7 +13,7 @@ static enum pl_errand_step fail(struct pl_aws_walk *w, struct pail_error **err)
 {
     struct pl_buf who = PL_BUF_MAX(4096);
     pl_buf_printf(&who, "%s line %u: the credential_process", w->plan.at->file, w->plan.at->line);
-    (void)pl_command_fail(&w->command, who.ptr ? who.ptr : "the credential_process", err);
+    pl_command_fail(&w->command, who.ptr ? who.ptr : "the credential_process", err);
     pl_buf_dispose(&who);
     return PL_ERRAND_FAIL;
 }

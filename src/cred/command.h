@@ -17,7 +17,6 @@ struct pl_command {
  * writes. Waits for it, PL_COMMAND_MS at most. */
 void pl_command_run(const char *line, struct pl_command *out);
 /* The error of a command that did not end well. who: "FILE line 3: the credential_process". */
-PAIL_MUST pail_code pl_command_fail(const struct pl_command *c, const char *who,
-                                    struct pail_error **err);
+pail_code pl_command_fail(const struct pl_command *c, const char *who, struct pail_error **err);
 
 #endif

@@ -50,7 +50,7 @@ static enum pl_errand_step no_token(const struct token_errand *e, struct pail_er
 {
     char room[128];
     if (e->line && e->got.status) {
-        (void)pl_command_fail(&e->got, "os_auth_token_command", err);
+        pl_command_fail(&e->got, "os_auth_token_command", err);
     } else if (e->got.status) {
         pl_fail(err, PAIL_E_NO_CREDENTIALS, "os_auth_token_file: cannot read %s: %s", e->path,
                 pl_errno_text(e->got.number, room, sizeof room));

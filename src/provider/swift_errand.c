@@ -1,5 +1,7 @@
 /* What Swift is asked before an operation can be built: a token, what the service offers, whether a
  * container has large objects, and the key of temporary URLs. */
+#include <stdlib.h>
+
 #include "base/sys.h"
 #include "codec/hex.h"
 #include "codec/json.h"
@@ -113,6 +115,14 @@ static uint32_t limit_of(const json_t *section, const char *name, uint32_t unset
     return pl_json_u64(section, name, &n) && n > 0 && n < UINT32_MAX ? (uint32_t)n : unset;
 }
 
+/* Whether listings have a slo_etag. OpenStack's release notes of Swift 2.18; others that speak
+ * Swift count otherwise. */
+static bool lists_large(const char *version)
+{
+    enum { SINCE = 20 };
+    return version && strncmp(version, "2.", 2) == 0 && strtoul(version + 2, NULL, 10) >= SINCE;
+}
+
 /* A service that shows nothing is taken to have what every Swift has by default; each use of it
  * checks that it was understood. */
 static void take_info(struct ask_errand *e, const struct pl_http_response *answer)
@@ -135,6 +145,7 @@ static void take_info(struct ask_errand *e, const struct pl_http_response *answe
         info.slo = slo || !info.offered;
         info.bulk_delete = bulk || !info.offered;
         info.tempurl = json_object_get(root, "tempurl") || !info.offered;
+        info.lists_large = lists_large(pl_json_text(swift, "version"));
         info.parts_max = limit_of(slo, "max_manifest_segments", info.parts_max);
         info.part_min = limit_of(slo, "min_segment_size", 1);
         info.delete_max = limit_of(bulk, "max_deletes_per_request", info.delete_max);

@@ -2,99 +2,14 @@
 import hashlib
 import json
 import os
-import subprocess
 import unittest
 import urllib.error
-import urllib.request
 
 import servers  # the interpreter that has the independent clients
-
-try:
-    import swiftclient
-except ImportError:
-    swiftclient = None
-
-PREFIX, KEYSTONE = "PAIL_TEST_SWIFT_", "PAIL_TEST_KEYSTONE_"
-MIB = 1 << 20
+from swift_bed import KEYSTONE, MIB, SwiftTest, opened, variable
 
 
-def variable(name):
-    return os.environ.get(name)
-
-
-def opened(url, method="GET", data=None):
-    request = urllib.request.Request(url, method=method, data=data)
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-        return answer.read()
-
-
-class Account:
-    key = secret = region = ca = None
-    endpoint = None
-
-
-class Swift(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        if swiftclient is None:
-            raise unittest.SkipTest("python-swiftclient is not installed "
-                                    "(tests/servers/servers.sh install clients)")
-        if not variable(PREFIX + "AUTH_URL"):
-            raise unittest.SkipTest(f"Swift is not up ({PREFIX}AUTH_URL is not set)")
-        cls.login = {"ST_AUTH": variable(PREFIX + "AUTH_URL"), "ST_USER": variable(PREFIX + "USER"),
-                     "ST_KEY": variable(PREFIX + "KEY")}
-        cls.swift = swiftclient.Connection(cls.login["ST_AUTH"], cls.login["ST_USER"],
-                                           cls.login["ST_KEY"])
-        account = Account()
-        account.key, account.secret, account.region = "", "", ""
-        cls.pail = servers.Pail(account)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.pail.close()
-
-    def setUp(self):
-        self.bucket = servers.bucket_name()
-        self.swift.put_container(self.bucket)
-        self.addCleanup(self.remove)
-
-    def remove(self):
-        for name in (self.bucket, self.bucket + "+segments", self.bucket + "_segments"):
-            try:
-                for item in self.swift.get_container(name, full_listing=True)[1]:
-                    self.swift.delete_object(name, item["name"])
-                self.swift.delete_container(name)
-            except swiftclient.ClientException as error:
-                if error.http_status != 404:
-                    raise
-
-    def run_pail(self, command, *args, data=None, login=None):
-        env = {**self.pail.env, **(login if login is not None else self.login)}
-        return subprocess.run([servers.PAIL, command, *args], input=data or b"", env=env,
-                              capture_output=True, cwd=self.pail.home,
-                              timeout=servers.TIME_LIMIT_S)
-
-    def do(self, command, *args, data=None, login=None):
-        run = self.run_pail(command, *args, data=data, login=login)
-        self.assertEqual(run.returncode, 0, run.stderr.decode(errors="replace"))
-        return run.stdout
-
-    def url(self, key=""):
-        return f"swift://{self.bucket}/{key}" if key else f"swift://{self.bucket}"
-
-    def segments(self, suffix="+segments"):
-        try:
-            return [item["name"] for item in
-                    self.swift.get_container(self.bucket + suffix, full_listing=True)[1]]
-        except swiftclient.ClientException as error:
-            self.assertEqual(error.http_status, 404)
-            return []
-
-    def put_large(self, key, size):
-        data = os.urandom(size)
-        self.do("cp", self.pail.path("large", data), self.url(key))
-        return data
-
+class Swift(SwiftTest):
     def test_plain_objects_both_ways(self):
         key = "dir/naïve name +%41.txt"
         self.do("cp", self.pail.path("in", b"from pail"), self.url(key))
