@@ -7,6 +7,7 @@
 #include "codec/json.h"
 #include "cred/swift_login.h"
 #include "provider/dialect.h"
+#include "sign/swift_tempurl.h"
 
 /* The parts of a container's large objects lie in CONTAINER+segments, as Swift's own S3 layer does
  * it: KEY/UPLOAD/NUMBER, and an empty KEY/UPLOAD as long as the upload is not finished. */
@@ -38,16 +39,22 @@ struct pl_swift_bucket {
     bool versioned; /* keeps what is replaced: then nobody may remove segments */
     char policy[PL_SWIFT_POLICY_MAX];
     int64_t until_ms;
-    bool key_known;
-    char *tempurl_key; /* NULL: there is none */
+    int64_t key_until_ms; /* 0: the key was not asked for */
+    bool key_hidden;      /* the account did not let its key be seen */
+    char *tempurl_key;    /* NULL: there is none */
 };
+
+/* The methods that URLs can be signed for; NULL behind the last. */
+extern const char *const pl_swift_methods[];
 
 /* What /info says. */
 struct pl_swift_info {
     bool known,
         offered; /* offered: the service has /info, so that what it leaves out is not there */
     bool slo, bulk_delete, tempurl;
-    bool lists_large; /* listings tell static large objects */
+    bool lists_large;              /* listings tell static large objects */
+    enum pl_tempurl_digest digest; /* of temporary URLs */
+    unsigned methods;              /* of temporary URLs: bits by the index in pl_swift_methods */
     uint32_t parts_max, delete_max, list_max;
     uint64_t put_max, part_min;
 };

@@ -27,7 +27,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         server.seen.append(f"{self.command} {self.path}")
         server.before()
-        if self.path == "/v3/auth/tokens":
+        if self.path == "/info":
+            self.answer(*server.info)
+        elif self.path == "/v3/auth/tokens":
             server.keystone(self, json.loads(body))
         elif self.headers.get("X-Auth-Token") != server.token:
             server.refused()
@@ -47,6 +49,7 @@ class Swift(cli.CliTest):
         super().setUp()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.seen, self.server.token = [], "first"
+        self.server.info = (404,)
         self.server.keystone = self.give_token
         self.server.before = self.server.refused = lambda: None
         self.at = f"http://127.0.0.1:{self.server.server_port}"
@@ -163,6 +166,27 @@ class Swift(cli.CliTest):
             self.assertIn("hint" if answer[2] != html or answer[0] != 201 else "", result.err)
             self.assertNotIn("the-password", result.err)
             self.assertEqual(len(self.server.seen), 1, self.server.seen)
+
+    def offer(self, **sections):
+        self.server.info = (200, {"Content-Type": "application/json"}, json.dumps(
+            {"swift": {"version": "2.30.1"}, **sections}).encode())
+
+    def test_signed_urls_are_what_the_service_takes(self):
+        def sign(*flags):
+            return self.pail("presign", "--set", "swift_tempurl_key=the-key", *flags, "swift://bkt/k").out
+        self.assertRegex(sign(), "temp_url_sig=[0-9a-f]{64}&")  # no /info
+        self.offer(tempurl={"methods": ["GET"], "allowed_digests": ["sha1", "sha256"]})
+        self.assertRegex(sign(), "temp_url_sig=[0-9a-f]{64}&")
+        self.offer(tempurl={"methods": ["GET"], "allowed_digests": ["sha1", "sha512"]})
+        self.assertRegex(sign(), "temp_url_sig=sha512%3A|temp_url_sig=sha512:")
+        self.offer(tempurl={"methods": ["GET"]})
+        self.assertRegex(sign(), "temp_url_sig=[0-9a-f]{40}&")
+        failed = self.fails(11, "presign", "--set", "swift_tempurl_key=the-key", "--method", "PUT",
+                            "swift://bkt/k")
+        self.assertIn("PUT", failed.err)
+        self.offer()
+        failed = self.fails(11, "presign", "swift://bkt/k")
+        self.assertIn("tempurl", failed.err)
 
     def test_a_stumbling_keystone_is_asked_again(self):
         def stumble(request, _):

@@ -4,9 +4,10 @@ import json
 import os
 import unittest
 import urllib.error
+import urllib.request
 
 import servers  # the interpreter that has the independent clients
-from swift_bed import KEYSTONE, MIB, SwiftTest, opened, variable
+from swift_bed import KEYSTONE, MIB, SwiftTest, opened, swiftclient, variable
 
 
 class Swift(SwiftTest):
@@ -105,6 +106,75 @@ class Swift(SwiftTest):
         with self.assertRaises(urllib.error.HTTPError) as refused:
             opened(put.replace("new", "old"), "PUT", b"x")
         self.assertEqual(refused.exception.code, 401)
+
+    def sign(self, *args, login=None):
+        return self.do("presign", *args, login=login).decode().splitlines()[0]
+
+    def refused(self, url, method="GET"):
+        with self.assertRaises(urllib.error.HTTPError) as error:
+            opened(url, method)
+        self.assertEqual(error.exception.code, 401)
+
+    def test_signed_urls_to_look_and_to_delete_do_nothing_else(self):
+        self.swift.put_object(self.bucket, "a ü", b"signed")
+        head = self.sign("--method", "HEAD", self.url("a ü"))
+        self.assertEqual(opened(head, "HEAD"), b"")
+        self.assertRegex(head, r"temp_url_sig=[0-9a-f]{64}&")  # SHA-256, by the account's key
+        delete = self.sign("--method", "DELETE", self.url("a ü"))
+        for method in ("GET", "PUT", "DELETE"):
+            self.refused(head, method)
+        for method in ("GET", "HEAD", "PUT"):
+            self.refused(delete, method)
+        opened(delete, "DELETE")
+        self.assertEqual(self.swift.get_container(self.bucket)[1], [])
+
+    def keystone(self):
+        """The login by Keystone, to an account without a key for URLs, and swiftclient there."""
+        if not variable("PAIL_TEST_SWIFT_KEYSTONE_ENDPOINT"):
+            self.skipTest("Swift behind Keystone is not up")
+        get = lambda name: variable(KEYSTONE + name)
+        scope = {"project": {"name": get("PROJECT"), "domain": {"id": get("DOMAIN_ID")}}}
+        user = {"name": get("USER"), "password": get("PASSWORD"), "domain": {"id": get("DOMAIN_ID")}}
+        request = urllib.request.Request(
+            get("AUTH_URL") + "/auth/tokens", headers={"Content-Type": "application/json"},
+            data=json.dumps({"auth": {"scope": scope, "identity": {
+                "methods": ["password"], "password": {"user": user}}}}).encode())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            token, catalog = answer.headers["X-Subject-Token"], json.load(answer)["token"]["catalog"]
+        urls = [face["url"] for service in catalog if service["type"] == "object-store"
+                for face in service["endpoints"] if face["interface"] == "public"]
+        swift = swiftclient.Connection(preauthurl=urls[0], preauthtoken=token)
+        self.addCleanup(swift.close)
+        return swift, {"OS_AUTH_URL": get("AUTH_URL"), "OS_USERNAME": get("USER"),
+                       "OS_PASSWORD": get("PASSWORD"), "OS_PROJECT_NAME": get("PROJECT"),
+                       "OS_USER_DOMAIN_ID": get("DOMAIN_ID"),
+                       "OS_PROJECT_DOMAIN_ID": get("DOMAIN_ID"), "OS_REGION_NAME": get("REGION")}
+
+    def test_a_key_is_made_only_where_it_is_asked_for(self):
+        swift, login = self.keystone()
+        key = "x-container-meta-temp-url-key"
+        swift.put_container(self.bucket)
+        self.addCleanup(swift.delete_container, self.bucket)
+        self.addCleanup(swift.delete_object, self.bucket, "k")
+        swift.put_object(self.bucket, "k", b"by a new key")
+        run = self.run_pail("presign", self.url("k"), login=login)
+        self.assertEqual(run.returncode, 5, run.stderr)
+        self.assertIn(b"swift_tempurl_key_create=true", run.stderr)
+        self.assertIn(b"Temp-URL-Key", run.stderr)
+        self.assertNotIn(key, swift.head_container(self.bucket))
+        account = swift.head_account()
+        flags = ("-v", "--set", "swift_tempurl_key_create=true")
+        run = self.run_pail("presign", *flags, self.url("k"), login=login)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        made = swift.head_container(self.bucket)[key]
+        self.assertRegex(made, "^[0-9a-f]{64}$")
+        self.assertNotIn(made.encode(), run.stdout + run.stderr)
+        self.assertEqual(opened(run.stdout.decode().splitlines()[0]), b"by a new key")
+        self.sign(*flags, self.url("k"), login=login)
+        self.assertEqual(swift.head_container(self.bucket)[key], made)
+        after = swift.head_account()
+        self.assertEqual({name for name in after if "temp-url" in name},
+                         {name for name in account if "temp-url" in name})
 
     def test_signed_urls_with_only_a_token_and_its_storage_url(self):
         storage, token = self.swift.get_auth()

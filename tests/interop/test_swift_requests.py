@@ -67,10 +67,11 @@ class Requests(SwiftTest):
         for args in (["cat", self.url("k")], ["stat", self.url("k")], ["ls", self.url()]):
             self.assertEqual(len(self.count(*args)), 1, args)
 
-    def test_a_presigned_url_is_one_for_the_key_alone(self):
+    def test_a_presigned_url_asks_for_the_key_alone(self):
         self.swift.post_container(self.bucket, {"X-Container-Meta-Temp-URL-Key": "key"})
-        self.assertEqual(self.count("presign", self.url("k")), ["HEAD "])
-        self.assertEqual(self.count("presign", "--set", "swift_tempurl_key=key", self.url("k")), [])
+        self.assertEqual(self.count("presign", self.url("k")), ["GET /info", "HEAD "])
+        self.assertEqual(self.count("presign", "--set", "swift_tempurl_key=key", self.url("k")),
+                         ["GET /info"])
 
     def test_many_are_deleted_in_one(self):
         for i in range(30):
