@@ -109,7 +109,7 @@ static const struct {
     {"swift",
      NULL,
      {"os_application_credential_id", "os_username", "os_user_id", "os_auth_token_file",
-      "os_auth_token", "os_cloud", "st_user"},
+      "os_auth_token_command", "os_auth_token", "os_cloud", "st_user"},
      "set OS_AUTH_URL with OS_USERNAME and OS_PASSWORD, or OS_STORAGE_URL with OS_AUTH_TOKEN"},
 };
 

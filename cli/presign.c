@@ -78,8 +78,9 @@ static int run(int argc, char **argv)
 {
     (void)argc;
     const char *method = opt.method == NULL ? "GET" : opt.method;
-    if (strcmp(method, "GET") != 0 && strcmp(method, "PUT") != 0) {
-        return fail_usage("--method: \"%s\" is not GET or PUT", method);
+    if (strcmp(method, "GET") != 0 && strcmp(method, "PUT") != 0 && strcmp(method, "HEAD") != 0 &&
+        strcmp(method, "DELETE") != 0) {
+        return fail_usage("--method: \"%s\" is not GET, HEAD, PUT or DELETE", method);
     }
     if (opt.expires_s == 0 || opt.expires_s > UINT32_MAX) {
         return fail_usage("--expires: from 1 second to 7 days");
@@ -94,7 +95,7 @@ static int run(int argc, char **argv)
 }
 
 static const struct opt opts[] = {
-    {"method", 0, OPT_TEXT, &opt.method, "GET|PUT", "what the URL allows (GET)", NULL},
+    {"method", 0, OPT_TEXT, &opt.method, "GET|HEAD|PUT|DELETE", "what the URL allows (GET)", NULL},
     {"expires", 0, OPT_SECONDS, &opt.expires_s, "TIME", "how long: 3600, 1h, 7d (3600)", NULL},
     {"content-type", 0, OPT_TEXT, &opt.content_type, "TYPE", "PUT: the type to be sent", NULL},
     {"response-content-type", 0, OPT_TEXT, &opt.type, "TYPE", "GET: what the answer says it is",
@@ -106,7 +107,7 @@ static const struct opt opts[] = {
 };
 const struct command cmd_presign = {
     .name = "presign",
-    .usage = "[--method GET|PUT] [--expires TIME] URL",
+    .usage = "[--method GET|HEAD|PUT|DELETE] [--expires TIME] URL",
     .summary = "make a URL that works without credentials",
     .details = "Prints the URL alone on the first line, then the headers that must be sent.\n"
                "For local:, file: and memory: a server has to answer it: `pail serve` beside, or\n"

@@ -490,7 +490,7 @@ typedef struct pail_bucket_opts {
 typedef struct pail_presign_opts {
     size_t size;
     pail_call call;
-    const char *method; /* "GET" (default), "PUT" */
+    const char *method; /* "GET" (default), "HEAD", "PUT", "DELETE" */
     uint32_t expires_s; /* 0: 3600; the service's most is 604800 */
     const char *version;
     const char *content_type;          /* PUT: the user must send exactly this */

@@ -346,17 +346,19 @@ static pail_code fill_presign(struct pl_op *op, const pail_presign_opts *o, stru
     op->in.presign.content_type = o->content_type;
     op->in.presign.response_content_type = o->response_content_type;
     op->in.presign.response_content_disposition = o->response_content_disposition;
-    bool get = strcmp(op->in.presign.method, "GET") == 0,
-         put = strcmp(op->in.presign.method, "PUT") == 0;
-    if (!get && !put) {
+    const char *method = op->in.presign.method;
+    bool get = strcmp(method, "GET") == 0;
+    if (!get && strcmp(method, "PUT") != 0 && strcmp(method, "HEAD") != 0 &&
+        strcmp(method, "DELETE") != 0) {
         return pl_fail(err, PAIL_E_BAD_ARGUMENT,
-                       "a URL can be signed for GET or PUT, not for \"%s\"", o->method);
+                       "a URL can be signed for GET, HEAD, PUT or DELETE, not for \"%.20s\"",
+                       method);
     }
     if (op->in.presign.expires_s > EXPIRES_MOST_S) {
         return pl_fail(err, PAIL_E_BAD_ARGUMENT, "a signed URL may live %d seconds at most, not %u",
                        EXPIRES_MOST_S, o->expires_s);
     }
-    if (put && (o->response_content_type || o->response_content_disposition)) {
+    if (!get && (o->response_content_type || o->response_content_disposition)) {
         return pl_fail(err, PAIL_E_BAD_ARGUMENT, "response headers can be set for GET only");
     }
     return PAIL_OK;

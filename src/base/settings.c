@@ -107,6 +107,7 @@ static const struct setting {
     {"os_storage_url", TEXT, "swift", {"storage_url", "swift_storage_url"}, {"OS_STORAGE_URL"}},
     {"os_auth_token", SECRET, "swift", {"swift_auth_token"}, {"OS_AUTH_TOKEN", "OS_TOKEN"}},
     {"os_auth_token_file", TEXT, "swift", {0}, {"OS_AUTH_TOKEN_FILE"}},
+    {"os_auth_token_command", SECRET, "swift", {0}, {"OS_AUTH_TOKEN_COMMAND"}},
     {"os_auth_url", TEXT, "swift", {"auth_url"}, {"OS_AUTH_URL"}},
     {"os_auth_type", TEXT, "swift", {0}, {"OS_AUTH_TYPE"}},
     {"os_identity_api_version",

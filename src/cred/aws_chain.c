@@ -178,10 +178,9 @@ pail_code pl_aws_chain_refuse(struct pl_aws_chain *chain, struct pail_error **er
 static void empty_source(struct pl_aws_walk *w)
 {
     w->at = w->tries = 0;
-    w->status = w->number = 0;
     w->token_file = NULL;
     pl_aws_wipe(&w->secret);
-    pl_aws_wipe(&w->output);
+    pl_aws_wipe(&w->command.output);
     pl_buf_clear(&w->text);
 }
 
@@ -407,7 +406,7 @@ static void free_walk(struct pl_errand *e)
     pl_aws_files_dispose(&w->files);
     pl_aws_keys_release(w->keys);
     pl_aws_wipe(&w->secret);
-    pl_aws_wipe(&w->output);
+    pl_aws_wipe(&w->command.output);
     pl_buf_dispose(&w->text);
     pl_buf_dispose(&w->tried);
     pl_free(w);
@@ -426,7 +425,7 @@ struct pl_errand *pl_aws_chain_errand(struct pl_aws_chain *chain, struct pail_er
     w->env = &chain->env;
     w->tried = PL_BUF_MAX(16 << 10);
     w->secret = PL_BUF_MAX(64 << 10);
-    w->output = PL_BUF_MAX((64 << 10) + 1);
+    w->command.output = PL_BUF_MAX(PL_COMMAND_OUTPUT_MAX + 1);
     w->text = PL_BUF_MAX(8 << 10);
     return &w->errand;
 }

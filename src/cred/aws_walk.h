@@ -6,6 +6,7 @@
 
 #include "cred/aws_chain.h"
 #include "cred/aws_plan.h"
+#include "cred/command.h"
 
 /* The variables that count for the chain, as they were when the client was made. */
 struct pl_aws_env {
@@ -44,13 +45,11 @@ struct pl_aws_walk {
 
     /* The source's own, empty when it begins. */
     int at, tries;
-    struct pl_aws_role role; /* STS */
-    const char *token_file;  /* web identity */
-    struct pl_buf secret;    /* a bearer token or its like */
-    struct pl_buf text;      /* not secret */
-    struct pl_buf output;    /* of a helper process; secret */
-    int status;              /* of a helper process; -1: `number` says why */
-    int number;
+    struct pl_aws_role role;   /* STS */
+    const char *token_file;    /* web identity */
+    struct pl_buf secret;      /* a bearer token or its like */
+    struct pl_buf text;        /* not secret */
+    struct pl_command command; /* a helper process */
 };
 
 /* Keeps the keys that a source gave, after a look at their form. expires_ms 0: never. */

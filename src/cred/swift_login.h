@@ -56,9 +56,10 @@ struct pl_errand *pl_swift_v1_errand(const struct pl_settings *s, pl_swift_login
                                      struct pail_error **err);
 struct pl_errand *pl_keystone_errand(const struct pl_settings *s, pl_swift_login_fn give, void *ctx,
                                      struct pail_error **err);
-/* Reads the token from os_auth_token_file. */
-struct pl_errand *pl_swift_file_errand(const char *path, pl_swift_login_fn give, void *ctx,
-                                       struct pail_error **err);
+/* Reads the token from os_auth_token_file, or takes what os_auth_token_command writes (path NULL).
+ */
+struct pl_errand *pl_swift_token_errand(const char *path, const char *line, pl_swift_login_fn give,
+                                        void *ctx, struct pail_error **err);
 
 /* Sets what clouds.yaml has for the cloud of os_cloud where nothing else did. Without os_cloud it
  * does nothing. Errors: PAIL_E_BAD_CONFIG with the file and the line. */

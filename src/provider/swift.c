@@ -73,8 +73,8 @@ static void swift_explain(struct pl_dialect *d, struct pl_buf *out)
     struct pl_swift *s = of(d);
     char room[512];
     struct pl_swift_info info = pl_swift_info_view(s);
-    static const char *const modes[] = {"token given", "token from a file", "auth version 1",
-                                        "Keystone v3"};
+    static const char *const modes[] = {"token given", "token from a file", "token from a command",
+                                        "auth version 1", "Keystone v3"};
     pl_buf_printf(out, "swift_login = %s  (by the settings)\n", modes[s->mode]);
     pthread_mutex_lock(&s->dialect.lock);
     if (s->place.host && !s->fixed_place) {
@@ -150,27 +150,34 @@ static bool is_v1(const struct pl_settings *s)
 static pail_code no_way(struct pail_error **err)
 {
     pail_code rc = pl_fail(err, PAIL_E_NO_CREDENTIALS, "there is no way to log in to Swift");
-    pl_error_hint(err, "set os_storage_url and os_auth_token (or os_auth_token_file); os_auth_url "
-                       "with a user or an application credential; st_auth, st_user and st_key; or "
-                       "os_cloud");
+    pl_error_hint(err, "set os_storage_url and os_auth_token (or os_auth_token_file or _command); "
+                       "os_auth_url with a user or an application credential; st_auth, st_user "
+                       "and st_key; or os_cloud");
     return rc;
 }
 
-/* A token with its storage URL is used as it is; then a file; then what can log in. */
+/* A token with its storage URL is used as it is; then a file or a command that has one; then what
+ * can log in. */
 static pail_code choose_mode(struct pl_swift *s, struct pail_error **err)
 {
     const struct pl_settings *set = s->settings;
     struct pl_keystone_ask keystone;
     struct pl_swift_v1_ask v1;
     bool has_url = given(set, "os_storage_url") != NULL;
+    bool has_token = given(set, "os_auth_token") != NULL;
     s->token_file = given(set, "os_auth_token_file");
-    if (has_url && given(set, "os_auth_token")) {
+    s->token_command = given(set, "os_auth_token_command");
+    if (has_url && has_token) {
         s->mode = PL_SWIFT_STATIC;
         s->token = pl_strdup(given(set, "os_auth_token"));
         return s->token ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a token");
     }
     if (has_url && s->token_file) {
         s->mode = PL_SWIFT_FILE;
+        return PAIL_OK;
+    }
+    if (has_url && s->token_command) {
+        s->mode = PL_SWIFT_COMMAND;
         return PAIL_OK;
     }
     if (is_v1(set)) {
@@ -181,7 +188,7 @@ static pail_code choose_mode(struct pl_swift *s, struct pail_error **err)
     if (given(set, "os_auth_url")) {
         return pl_keystone_ask(set, &keystone, err);
     }
-    if (has_url != (given(set, "os_auth_token") || s->token_file)) {
+    if (has_url != (has_token || s->token_file || s->token_command)) {
         pail_code rc = pl_fail(err, PAIL_E_NO_CREDENTIALS, "Swift needs %s",
                                has_url ? "a token for the storage URL (os_auth_token)"
                                        : "the storage URL of the token (os_storage_url)");

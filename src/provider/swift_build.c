@@ -160,27 +160,38 @@ static pail_code build_main(struct pl_swift_build *b)
     return pl_fail(b->err, PAIL_E_UNSUPPORTED, "Swift has no such operation");
 }
 
+/* Whether what is there has to be looked at before; how depends on the operation. */
+static pail_code build_first(struct pl_swift_build *b)
+{
+    enum pl_op_kind kind = b->op->kind;
+    pail_code rc = kind == PL_OP_DELETE_MANY ? pl_swift_check_bulk(b) : PAIL_OK;
+    if (rc) {
+        return rc;
+    }
+    if (kind == PL_OP_DELETE_MANY && pl_swift_removes_parts(b)) {
+        b->memo->stage = PL_SWIFT_SURVEY;
+        return pl_swift_build_many(b);
+    }
+    if (kind == PL_OP_MP_ABORT || (kind != PL_OP_MP_FINISH && pl_swift_looks_first(b))) {
+        b->memo->stage = PL_SWIFT_LOOK;
+        return pl_swift_build_look(b);
+    }
+    b->memo->stage =
+        kind == PL_OP_MP_FINISH && pl_swift_looks_first(b) ? PL_SWIFT_TRY : PL_SWIFT_MAIN;
+    return build_main(b);
+}
+
 static pail_code build_stage(struct pl_swift_build *b)
 {
     switch (b->memo->stage) {
-    case PL_SWIFT_FIRST:
-        if (b->op->kind == PL_OP_MP_ABORT) {
-            b->memo->stage = PL_SWIFT_PARTS;
-            return pl_swift_build_parts(b);
-        }
-        if (b->op->kind == PL_OP_MP_FINISH && !b->memo->checked) {
-            b->memo->stage = PL_SWIFT_CHECK;
-            return pl_swift_build_check(b);
-        }
-        if (pl_swift_looks_first(b)) {
-            b->memo->stage = PL_SWIFT_LOOK;
-            return pl_swift_build_look(b);
-        }
-        b->memo->stage = PL_SWIFT_MAIN;
-        return build_main(b);
-    case PL_SWIFT_CHECK: return pl_swift_build_check(b);
+    case PL_SWIFT_FIRST: return build_first(b);
     case PL_SWIFT_LOOK: return pl_swift_build_look(b);
-    case PL_SWIFT_PARTS: return pl_swift_build_parts(b);
+    case PL_SWIFT_PARTS:
+    case PL_SWIFT_SCAN: return pl_swift_build_parts(b);
+    case PL_SWIFT_SURVEY:
+    case PL_SWIFT_SURVEY_PARTS:
+    case PL_SWIFT_EACH: return pl_swift_build_many(b);
+    case PL_SWIFT_TRY:
     case PL_SWIFT_MAKE:
     case PL_SWIFT_MAIN:
     case PL_SWIFT_LAST: return build_main(b);
@@ -225,7 +236,7 @@ static pail_code set_target(struct pl_swift_build *b)
 /* Extra headers belong to the operation's own exchange, not to those beside it. */
 static bool takes_extra(const struct pl_swift_build *b)
 {
-    return b->memo->stage == PL_SWIFT_MAIN;
+    return b->memo->stage == PL_SWIFT_MAIN || b->memo->stage == PL_SWIFT_TRY;
 }
 
 pail_code pl_swift_build(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,

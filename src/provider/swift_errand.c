@@ -1,5 +1,8 @@
 /* What Swift is asked before an operation can be built: a token, what the service offers, whether a
  * container has large objects, and the key of temporary URLs. */
+#include <limits.h>
+#include <stdlib.h>
+
 #include "base/sys.h"
 #include "codec/hex.h"
 #include "codec/json.h"
@@ -7,7 +10,8 @@
 #include "provider/swift.h"
 
 enum {
-    KNOWN_MS = 5 * 60 * 1000, /* others may begin to store large objects there */
+    KNOWN_MS = 5 * 60 * 1000, /* others may begin to store large objects there, or change a key */
+    INFO_MS = 10000,          /* how long /info may take: without it things go on, too */
     UNKNOWN_MS = 5000,
     KEY_BYTES = 32
 };
@@ -37,7 +41,8 @@ static void take_login(void *ctx, const struct pl_swift_login *got)
 static struct pl_errand *login_errand(struct pl_swift *s, struct pail_error **err)
 {
     switch (s->mode) {
-    case PL_SWIFT_FILE: return pl_swift_file_errand(s->token_file, take_login, s, err);
+    case PL_SWIFT_FILE: return pl_swift_token_errand(s->token_file, NULL, take_login, s, err);
+    case PL_SWIFT_COMMAND: return pl_swift_token_errand(NULL, s->token_command, take_login, s, err);
     case PL_SWIFT_V1: return pl_swift_v1_errand(s->settings, take_login, s, err);
     case PL_SWIFT_KEYSTONE: return pl_keystone_errand(s->settings, take_login, s, err);
     case PL_SWIFT_STATIC: break;
@@ -57,6 +62,7 @@ struct ask_errand {
     char *bucket;
     struct pl_swift_bucket found;
     char *key;
+    int64_t now_ms;
 };
 
 static void write_target(struct ask_errand *e, struct pl_buf *target)
@@ -82,6 +88,7 @@ static enum pl_errand_step send_question(struct ask_errand *e, struct pl_http_re
                                          struct pail_error **err)
 {
     struct pl_buf target = PL_BUF_MAX(8192);
+    e->base.timeout_ms = e->at == ASK_INFO ? INFO_MS : 0;
     out->method = e->at == ASK_INFO ? "GET" : e->at == SET_KEY ? "POST" : "HEAD";
     pthread_mutex_lock(&e->s->dialect.lock);
     write_target(e, &target);
@@ -112,6 +119,45 @@ static uint32_t limit_of(const json_t *section, const char *name, uint32_t unset
     return pl_json_u64(section, name, &n) && n > 0 && n < UINT32_MAX ? (uint32_t)n : unset;
 }
 
+/* Whether listings have a slo_etag. OpenStack's release notes of Swift 2.18; others that speak
+ * Swift count otherwise. */
+static bool lists_large(const char *version)
+{
+    enum { SINCE = 20 };
+    return version && strncmp(version, "2.", 2) == 0 && strtoul(version + 2, NULL, 10) >= SINCE;
+}
+
+static bool has_text(const json_t *list, const char *text)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach((json_t *)(uintptr_t)list, i, one)
+    {
+        const char *value = json_string_value(one);
+        if (value && strcmp(value, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* SPEC Swift "Temporary URL middleware": allowed_digests and methods of its configuration. Before
+ * there were any digests to allow it knew SHA-1 alone. */
+static void read_tempurl(const json_t *section, struct pl_swift_info *info)
+{
+    const json_t *digests = json_object_get(section, "allowed_digests");
+    const json_t *methods = json_object_get(section, "methods");
+    if (section && !has_text(digests, "sha256")) {
+        info->digest = has_text(digests, "sha512") ? PL_TEMPURL_SHA512 : PL_TEMPURL_SHA1;
+    }
+    if (json_array_size(methods)) {
+        info->methods = 0;
+    }
+    for (size_t i = 0; pl_swift_methods[i]; i++) {
+        info->methods |= has_text(methods, pl_swift_methods[i]) ? 1U << i : 0;
+    }
+}
+
 /* A service that shows nothing is taken to have what every Swift has by default; each use of it
  * checks that it was understood. */
 static void take_info(struct ask_errand *e, const struct pl_http_response *answer)
@@ -120,6 +166,8 @@ static void take_info(struct ask_errand *e, const struct pl_http_response *answe
                                  .slo = true,
                                  .bulk_delete = true,
                                  .tempurl = true,
+                                 .digest = PL_TEMPURL_SHA256,
+                                 .methods = UINT_MAX,
                                  .parts_max = 1000,
                                  .part_min = 1,
                                  .delete_max = 10000,
@@ -134,6 +182,8 @@ static void take_info(struct ask_errand *e, const struct pl_http_response *answe
         info.slo = slo || !info.offered;
         info.bulk_delete = bulk || !info.offered;
         info.tempurl = json_object_get(root, "tempurl") || !info.offered;
+        info.lists_large = lists_large(pl_json_text(swift, "version"));
+        read_tempurl(json_object_get(root, "tempurl"), &info);
         info.parts_max = limit_of(slo, "max_manifest_segments", info.parts_max);
         info.part_min = limit_of(slo, "min_segment_size", 1);
         info.delete_max = limit_of(bulk, "max_deletes_per_request", info.delete_max);
@@ -192,7 +242,8 @@ static void keep_key(struct ask_errand *e)
     if (b) {
         pl_free_secret(b->tempurl_key);
         b->tempurl_key = e->key;
-        b->key_known = true;
+        b->key_hidden = e->found.key_hidden;
+        b->key_until_ms = e->now_ms + (e->key ? KNOWN_MS : UNKNOWN_MS);
         e->key = NULL;
     }
     pthread_mutex_unlock(&e->s->dialect.lock);
@@ -272,6 +323,7 @@ static enum question take_key_answer(struct ask_errand *e, const struct pl_http_
         pl_fail(err, PAIL_E_BUCKET_NOT_FOUND, "no such container: no key to sign a URL with");
         return END;
     }
+    e->found.key_hidden = !ok; /* perhaps it has one: an own key on the container still works */
     if (make_key(e)) {
         return SET_KEY;
     }
@@ -284,6 +336,7 @@ static enum pl_errand_step ask_next(struct pl_errand *base, int64_t now_ms,
                                     struct pl_http_request *out, struct pail_error **err)
 {
     struct ask_errand *e = (struct ask_errand *)base;
+    e->now_ms = now_ms;
     if (!answer) {
         return send_question(e, out, err);
     }

@@ -199,7 +199,7 @@ static void hint(const struct pl_swift_answer *x)
             const char *origin = pl_settings_origin(s->settings, "os_auth_token");
             pl_error_hint(x->err,
                           "the token (os_auth_token, %s) is wrong or has ended: get a new one, or "
-                          "set os_auth_token_file, or how to log in (os_auth_url, ...)",
+                          "set os_auth_token_file or _command, or how to log in (os_auth_url, ...)",
                           origin ? origin : "unset");
         } else {
             pl_error_hint(x->err, "a new token was not accepted either: is the storage URL of "

@@ -237,7 +237,8 @@ static void forget_bucket(const struct pl_swift_answer *x)
     pthread_mutex_lock(&x->s->dialect.lock);
     struct pl_swift_bucket *b = pl_swift_bucket_locked(x->s, x->op->bucket);
     if (b) {
-        b->known = b->unsure = b->exists = b->segments = b->key_known = false;
+        b->known = b->unsure = b->exists = b->segments = b->key_hidden = false;
+        b->key_until_ms = 0;
         pl_free_secret(b->tempurl_key);
         b->tempurl_key = NULL;
     }
@@ -304,7 +305,11 @@ static void parse_main(const struct pl_swift_answer *x)
         pl_swift_then_clean(x);
         break;
     case PL_OP_BUCKET_STAT: pl_swift_read_written(x); break;
-    case PL_OP_DELETE_MANY: pl_swift_parse_bulk(x); break;
+    case PL_OP_DELETE_MANY:
+        pl_swift_parse_bulk(x);
+        pl_swift_many_keep_parts(x);
+        pl_swift_then_clean(x);
+        break;
     case PL_OP_LIST:
     case PL_OP_MP_LIST:
     case PL_OP_BUCKET_LIST: pl_swift_parse_list(x); break;
@@ -339,10 +344,20 @@ static bool is_fine(const struct pl_swift_answer *x)
 static void parse_stage(const struct pl_swift_answer *x)
 {
     switch (x->memo->stage) {
-    case PL_SWIFT_CHECK: pl_swift_parse_check(x); return;
     case PL_SWIFT_LOOK: pl_swift_parse_look(x); return;
-    case PL_SWIFT_PARTS: pl_swift_parse_parts(x); return;
+    case PL_SWIFT_PARTS:
+    case PL_SWIFT_SCAN: pl_swift_parse_parts(x); return;
     case PL_SWIFT_CLEAN: pl_swift_parse_clean(x); return;
+    case PL_SWIFT_SURVEY:
+    case PL_SWIFT_SURVEY_PARTS:
+    case PL_SWIFT_EACH: pl_swift_parse_many(x); return;
+    case PL_SWIFT_TRY:
+        if (x->r->status == 412) { /* there is something: what is it? */
+            x->memo->stage = PL_SWIFT_LOOK;
+            x->out->next = PL_NEXT_MORE;
+            return;
+        }
+        break;
     case PL_SWIFT_FIRST:
     case PL_SWIFT_MAKE:
     case PL_SWIFT_MAIN:

@@ -2,9 +2,10 @@
  * key is ever written unless a setting asks for it. Source: Swift "Temporary URL middleware". */
 #include "codec/url.h"
 #include "provider/swift.h"
-#include "sign/swift_tempurl.h"
 
 enum { URL_MAX = 32 * 1024, DEFAULT_EXPIRES_S = 3600 };
+
+const char *const pl_swift_methods[] = {"GET", "HEAD", "PUT", "DELETE", "POST", NULL};
 
 static pail_code find_key(struct pl_swift *s, const char *bucket, struct pl_arena *arena,
                           const char **out, struct pail_error **err)
@@ -13,13 +14,17 @@ static pail_code find_key(struct pl_swift *s, const char *bucket, struct pl_aren
     pthread_mutex_lock(&s->dialect.lock);
     const struct pl_swift_bucket *b = pl_swift_bucket_locked(s, bucket);
     *out = pl_arena_dup_c(arena, given && *given ? given : b ? b->tempurl_key : NULL);
+    bool hidden = b && b->key_hidden;
     pthread_mutex_unlock(&s->dialect.lock);
     if (*out) {
         return PAIL_OK;
     }
     pail_code rc =
         pl_fail(err, PAIL_E_NO_CREDENTIALS,
-                "neither container \"%s\" nor its account has a key for temporary URLs", bucket);
+                hidden ? "container \"%s\" has no key for temporary URLs, and whether its account "
+                         "has one the service does not tell this user"
+                       : "neither container \"%s\" nor its account has a key for temporary URLs",
+                bucket);
     pl_error_hint(err,
                   "set one (swift post -m 'Temp-URL-Key: SECRET' %s), give it as "
                   "swift_tempurl_key, or let Pail make one on the container with "
@@ -49,10 +54,16 @@ static pail_code add_disposition(const char *wish, struct pl_buf *query, struct 
                    "its disposition");
 }
 
-static pail_code check(const struct pl_op *op, struct pail_error **err)
+static pail_code check(const struct pl_op *op, const struct pl_swift_info *info,
+                       struct pail_error **err)
 {
-    const char *method = op->in.presign.method;
-    static const char *const known[] = {"GET", "HEAD", "PUT", "DELETE", "POST"};
+    const char *method = op->in.presign.method ? op->in.presign.method : "GET";
+    if (info->known && !info->tempurl) {
+        pail_code rc = pl_fail(err, PAIL_E_UNSUPPORTED,
+                               "this Swift has no temporary URLs (/info does not offer tempurl)");
+        pl_error_hint(err, "its operator can add the middleware; or make the container readable");
+        return rc;
+    }
     if (op->in.presign.response_content_type) {
         return pl_fail(err, PAIL_E_UNSUPPORTED,
                        "a temporary URL of Swift cannot change the content type");
@@ -60,9 +71,14 @@ static pail_code check(const struct pl_op *op, struct pail_error **err)
     if (op->version && *op->version) {
         return pl_fail(err, PAIL_E_UNSUPPORTED, "a temporary URL of Swift is not of a version");
     }
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!method || strcmp(method, known[i]) == 0) {
-            return PAIL_OK;
+    for (unsigned i = 0; pl_swift_methods[i]; i++) {
+        if (strcmp(method, pl_swift_methods[i]) == 0) {
+            return !info->known || info->methods >> i & 1
+                       ? PAIL_OK
+                       : pl_fail(err, PAIL_E_UNSUPPORTED,
+                                 "this Swift takes no temporary URLs for %s (methods of tempurl in "
+                                 "/info)",
+                                 method);
         }
     }
     return pl_fail(err, PAIL_E_BAD_ARGUMENT, "a URL cannot be signed for method %.20s", method);
@@ -116,10 +132,11 @@ pail_code pl_swift_presign(struct pl_dialect *d, struct pl_op *op, struct pl_att
     struct pl_arena arena = {0};
     uint32_t life_s = op->in.presign.expires_s ? op->in.presign.expires_s : DEFAULT_EXPIRES_S;
     const char *method = op->in.presign.method ? op->in.presign.method : "GET", *key = NULL;
-    struct pl_tempurl u = {.digest = PL_TEMPURL_SHA256,
+    struct pl_swift_info info = pl_swift_info_view(s);
+    struct pl_tempurl u = {.digest = info.known ? info.digest : PL_TEMPURL_SHA256,
                            .method = pl_str_c(method),
                            .expires_s = a->now_ms / 1000 + life_s};
-    pail_code rc = check(op, err);
+    pail_code rc = check(op, &info, err);
     rc = rc ? rc : find_key(s, op->bucket, &arena, &key, err);
     rc = rc ? rc : read_place(s, &url, &path, err);
     if (!rc) {

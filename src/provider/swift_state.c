@@ -186,7 +186,8 @@ static bool wants_info(const struct pl_op *op, const struct pl_swift_bucket *b)
     case PL_OP_MP_BEGIN:
     case PL_OP_MP_FINISH:
     case PL_OP_MP_ABORT:
-    case PL_OP_DELETE_MANY: return true;
+    case PL_OP_DELETE_MANY:
+    case PL_OP_PRESIGN: return true;
     case PL_OP_PUT:
     case PL_OP_COPY:
     case PL_OP_DELETE: return b && b->segments;
@@ -206,7 +207,7 @@ static void need_more_locked(struct pl_swift *s, const struct pl_op *op, int64_t
         *out = (struct pl_need){PL_SWIFT_NEED_BUCKET | hash(op->bucket), true};
     } else if (!s->info.known && wants_info(op, b)) {
         *out = (struct pl_need){PL_SWIFT_NEED_INFO, true};
-    } else if (op->kind == PL_OP_PRESIGN && !(b && b->key_known) &&
+    } else if (op->kind == PL_OP_PRESIGN && !(b && now_ms < b->key_until_ms) &&
                !pl_settings_get(s->settings, "swift_tempurl_key")) {
         *out = (struct pl_need){PL_SWIFT_NEED_KEY | hash(op->bucket), true};
     }

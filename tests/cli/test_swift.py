@@ -26,7 +26,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         server = self.server
         server.seen.append(f"{self.command} {self.path}")
-        if self.path == "/v3/auth/tokens":
+        server.before()
+        if self.path == "/info":
+            self.answer(*server.info)
+        elif self.path == "/v3/auth/tokens":
             server.keystone(self, json.loads(body))
         elif self.headers.get("X-Auth-Token") != server.token:
             server.refused()
@@ -46,7 +49,9 @@ class Swift(cli.CliTest):
         super().setUp()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.seen, self.server.token = [], "first"
-        self.server.keystone, self.server.refused = self.give_token, lambda: None
+        self.server.info = (404,)
+        self.server.keystone = self.give_token
+        self.server.before = self.server.refused = lambda: None
         self.at = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.addCleanup(self.server.server_close)
@@ -104,6 +109,39 @@ class Swift(cli.CliTest):
         failed = self.fails(5, "ls", "swift://bkt", "--set", "os_auth_token_file=/nonexistent/t")
         self.assertIn("/nonexistent/t", failed.err)
 
+    def test_a_command_writes_the_token_anew_while_a_job_goes_on(self):
+        self.write("tokens", b"first\nsecond\nthird\n")
+        script = self.write("give", b"#!/bin/sh\nhead -n 1 tokens\necho ran >> runs\n"
+                            b"tail -n +2 tokens > rest && mv rest tokens\n")
+        for name in range(12):
+            self.write(f"in/{name}")
+        self.only(OS_STORAGE_URL=self.at + "/v1/AUTH_a",
+                  OS_AUTH_TOKEN_COMMAND=f"sh '{script}' the-password")
+        tokens = ["first", "second", "third"]
+
+        def ended():
+            """Every fourth put meets a token that has ended."""
+            puts = sum(line.startswith("PUT") for line in self.server.seen)
+            self.server.token = tokens[min(puts // 5, 2)]
+        self.server.before = ended
+        done = self.pail("-v", "cp", "-r", "--jobs", "1", "in", "swift://bkt/d")
+        self.assertEqual(self.read("runs"), b"ran\n" * 3)
+        self.assertNotIn("the-password", done.err + done.out)
+        self.assertNotIn("the-password", self.pail("config", "explain", "swift://bkt").out)
+
+    def test_a_command_without_a_token_is_said_clearly(self):
+        self.only(OS_STORAGE_URL=self.at + "/v1/AUTH_a")
+        for command, words in (("echo 'two words' the-password", "one word"),
+                               ("sh -c 'exit 3' the-password", "status 3"),
+                               ("/nonexistent/the-password", "cannot be run"),
+                               ("echo \"the-password", "quote"), ("true", "one word")):
+            failed = self.fails(5, "ls", "swift://bkt", env={"OS_AUTH_TOKEN_COMMAND": command})
+            self.assertIn("os_auth_token_command", failed.err)
+            self.assertIn(words, failed.err)
+            self.assertIn("hint", failed.err)
+            self.assertNotIn("the-password", failed.err)
+        self.assertEqual(self.server.seen, [])
+
     def test_a_given_token_is_used_as_it_is(self):
         self.only(OS_STORAGE_URL=self.at + "/v1/AUTH_a", OS_AUTH_TOKEN="first")
         self.pail("ls", "swift://bkt")
@@ -128,6 +166,27 @@ class Swift(cli.CliTest):
             self.assertIn("hint" if answer[2] != html or answer[0] != 201 else "", result.err)
             self.assertNotIn("the-password", result.err)
             self.assertEqual(len(self.server.seen), 1, self.server.seen)
+
+    def offer(self, **sections):
+        self.server.info = (200, {"Content-Type": "application/json"}, json.dumps(
+            {"swift": {"version": "2.30.1"}, **sections}).encode())
+
+    def test_signed_urls_are_what_the_service_takes(self):
+        def sign(*flags):
+            return self.pail("presign", "--set", "swift_tempurl_key=the-key", *flags, "swift://bkt/k").out
+        self.assertRegex(sign(), "temp_url_sig=[0-9a-f]{64}&")  # no /info
+        self.offer(tempurl={"methods": ["GET"], "allowed_digests": ["sha1", "sha256"]})
+        self.assertRegex(sign(), "temp_url_sig=[0-9a-f]{64}&")
+        self.offer(tempurl={"methods": ["GET"], "allowed_digests": ["sha1", "sha512"]})
+        self.assertRegex(sign(), "temp_url_sig=sha512%3A|temp_url_sig=sha512:")
+        self.offer(tempurl={"methods": ["GET"]})
+        self.assertRegex(sign(), "temp_url_sig=[0-9a-f]{40}&")
+        failed = self.fails(11, "presign", "--set", "swift_tempurl_key=the-key", "--method", "PUT",
+                            "swift://bkt/k")
+        self.assertIn("PUT", failed.err)
+        self.offer()
+        failed = self.fails(11, "presign", "swift://bkt/k")
+        self.assertIn("tempurl", failed.err)
 
     def test_a_stumbling_keystone_is_asked_again(self):
         def stumble(request, _):

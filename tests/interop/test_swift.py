@@ -2,99 +2,15 @@
 import hashlib
 import json
 import os
-import subprocess
 import unittest
 import urllib.error
 import urllib.request
 
 import servers  # the interpreter that has the independent clients
-
-try:
-    import swiftclient
-except ImportError:
-    swiftclient = None
-
-PREFIX, KEYSTONE = "PAIL_TEST_SWIFT_", "PAIL_TEST_KEYSTONE_"
-MIB = 1 << 20
+from swift_bed import KEYSTONE, MIB, SwiftTest, opened, swiftclient, variable
 
 
-def variable(name):
-    return os.environ.get(name)
-
-
-def opened(url, method="GET", data=None):
-    request = urllib.request.Request(url, method=method, data=data)
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-        return answer.read()
-
-
-class Account:
-    key = secret = region = ca = None
-    endpoint = None
-
-
-class Swift(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        if swiftclient is None:
-            raise unittest.SkipTest("python-swiftclient is not installed "
-                                    "(tests/servers/servers.sh install clients)")
-        if not variable(PREFIX + "AUTH_URL"):
-            raise unittest.SkipTest(f"Swift is not up ({PREFIX}AUTH_URL is not set)")
-        cls.login = {"ST_AUTH": variable(PREFIX + "AUTH_URL"), "ST_USER": variable(PREFIX + "USER"),
-                     "ST_KEY": variable(PREFIX + "KEY")}
-        cls.swift = swiftclient.Connection(cls.login["ST_AUTH"], cls.login["ST_USER"],
-                                           cls.login["ST_KEY"])
-        account = Account()
-        account.key, account.secret, account.region = "", "", ""
-        cls.pail = servers.Pail(account)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.pail.close()
-
-    def setUp(self):
-        self.bucket = servers.bucket_name()
-        self.swift.put_container(self.bucket)
-        self.addCleanup(self.remove)
-
-    def remove(self):
-        for name in (self.bucket, self.bucket + "+segments", self.bucket + "_segments"):
-            try:
-                for item in self.swift.get_container(name, full_listing=True)[1]:
-                    self.swift.delete_object(name, item["name"])
-                self.swift.delete_container(name)
-            except swiftclient.ClientException as error:
-                if error.http_status != 404:
-                    raise
-
-    def run_pail(self, command, *args, data=None, login=None):
-        env = {**self.pail.env, **(login if login is not None else self.login)}
-        return subprocess.run([servers.PAIL, command, *args], input=data or b"", env=env,
-                              capture_output=True, cwd=self.pail.home,
-                              timeout=servers.TIME_LIMIT_S)
-
-    def do(self, command, *args, data=None, login=None):
-        run = self.run_pail(command, *args, data=data, login=login)
-        self.assertEqual(run.returncode, 0, run.stderr.decode(errors="replace"))
-        return run.stdout
-
-    def url(self, key=""):
-        return f"swift://{self.bucket}/{key}" if key else f"swift://{self.bucket}"
-
-    def segments(self, suffix="+segments"):
-        try:
-            return [item["name"] for item in
-                    self.swift.get_container(self.bucket + suffix, full_listing=True)[1]]
-        except swiftclient.ClientException as error:
-            self.assertEqual(error.http_status, 404)
-            return []
-
-    def put_large(self, key, size):
-        data = os.urandom(size)
-        self.do("cp", self.pail.path("large", data), self.url(key))
-        return data
-
+class Swift(SwiftTest):
     def test_plain_objects_both_ways(self):
         key = "dir/naïve name +%41.txt"
         self.do("cp", self.pail.path("in", b"from pail"), self.url(key))
@@ -190,6 +106,75 @@ class Swift(unittest.TestCase):
         with self.assertRaises(urllib.error.HTTPError) as refused:
             opened(put.replace("new", "old"), "PUT", b"x")
         self.assertEqual(refused.exception.code, 401)
+
+    def sign(self, *args, login=None):
+        return self.do("presign", *args, login=login).decode().splitlines()[0]
+
+    def refused(self, url, method="GET"):
+        with self.assertRaises(urllib.error.HTTPError) as error:
+            opened(url, method)
+        self.assertEqual(error.exception.code, 401)
+
+    def test_signed_urls_to_look_and_to_delete_do_nothing_else(self):
+        self.swift.put_object(self.bucket, "a ü", b"signed")
+        head = self.sign("--method", "HEAD", self.url("a ü"))
+        self.assertEqual(opened(head, "HEAD"), b"")
+        self.assertRegex(head, r"temp_url_sig=[0-9a-f]{64}&")  # SHA-256, by the account's key
+        delete = self.sign("--method", "DELETE", self.url("a ü"))
+        for method in ("GET", "PUT", "DELETE"):
+            self.refused(head, method)
+        for method in ("GET", "HEAD", "PUT"):
+            self.refused(delete, method)
+        opened(delete, "DELETE")
+        self.assertEqual(self.swift.get_container(self.bucket)[1], [])
+
+    def keystone(self):
+        """The login by Keystone, to an account without a key for URLs, and swiftclient there."""
+        if not variable("PAIL_TEST_SWIFT_KEYSTONE_ENDPOINT"):
+            self.skipTest("Swift behind Keystone is not up")
+        get = lambda name: variable(KEYSTONE + name)
+        scope = {"project": {"name": get("PROJECT"), "domain": {"id": get("DOMAIN_ID")}}}
+        user = {"name": get("USER"), "password": get("PASSWORD"), "domain": {"id": get("DOMAIN_ID")}}
+        request = urllib.request.Request(
+            get("AUTH_URL") + "/auth/tokens", headers={"Content-Type": "application/json"},
+            data=json.dumps({"auth": {"scope": scope, "identity": {
+                "methods": ["password"], "password": {"user": user}}}}).encode())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            token, catalog = answer.headers["X-Subject-Token"], json.load(answer)["token"]["catalog"]
+        urls = [face["url"] for service in catalog if service["type"] == "object-store"
+                for face in service["endpoints"] if face["interface"] == "public"]
+        swift = swiftclient.Connection(preauthurl=urls[0], preauthtoken=token)
+        self.addCleanup(swift.close)
+        return swift, {"OS_AUTH_URL": get("AUTH_URL"), "OS_USERNAME": get("USER"),
+                       "OS_PASSWORD": get("PASSWORD"), "OS_PROJECT_NAME": get("PROJECT"),
+                       "OS_USER_DOMAIN_ID": get("DOMAIN_ID"),
+                       "OS_PROJECT_DOMAIN_ID": get("DOMAIN_ID"), "OS_REGION_NAME": get("REGION")}
+
+    def test_a_key_is_made_only_where_it_is_asked_for(self):
+        swift, login = self.keystone()
+        key = "x-container-meta-temp-url-key"
+        swift.put_container(self.bucket)
+        self.addCleanup(swift.delete_container, self.bucket)
+        self.addCleanup(swift.delete_object, self.bucket, "k")
+        swift.put_object(self.bucket, "k", b"by a new key")
+        run = self.run_pail("presign", self.url("k"), login=login)
+        self.assertEqual(run.returncode, 5, run.stderr)
+        self.assertIn(b"swift_tempurl_key_create=true", run.stderr)
+        self.assertIn(b"Temp-URL-Key", run.stderr)
+        self.assertNotIn(key, swift.head_container(self.bucket))
+        account = swift.head_account()
+        flags = ("-v", "--set", "swift_tempurl_key_create=true")
+        run = self.run_pail("presign", *flags, self.url("k"), login=login)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        made = swift.head_container(self.bucket)[key]
+        self.assertRegex(made, "^[0-9a-f]{64}$")
+        self.assertNotIn(made.encode(), run.stdout + run.stderr)
+        self.assertEqual(opened(run.stdout.decode().splitlines()[0]), b"by a new key")
+        self.sign(*flags, self.url("k"), login=login)
+        self.assertEqual(swift.head_container(self.bucket)[key], made)
+        after = swift.head_account()
+        self.assertEqual({name for name in after if "temp-url" in name},
+                         {name for name in account if "temp-url" in name})
 
     def test_signed_urls_with_only_a_token_and_its_storage_url(self):
         storage, token = self.swift.get_auth()
