@@ -101,11 +101,11 @@ struct load_request {
 struct load {
     uint16_t port;
     const struct load_request *requests;
-    size_t count;        /* of requests, which are taken round and round */
-    size_t total;        /* to send, all connections together */
-    uint64_t want_body;  /* of each answer */
-    double period;       /* 0: as fast as answers come; else seconds between two of a connection */
-    double *latency;     /* `total` of them, where there is a period: from when it was due */
+    size_t count;       /* of requests, which are taken round and round */
+    size_t total;       /* to send, all connections together */
+    uint64_t want_body; /* of each answer */
+    double period;      /* 0: as fast as answers come; else seconds between two of a connection */
+    double *latency;    /* `total` of them, where there is a period: from when it was due */
 };
 
 struct load_thread {

@@ -310,7 +310,8 @@ static void compare(const char *what, const char *unit, double (*slice)(void *),
     double to_versitygw = ratio(r, BATCH, VERSITYGW);
     double to_minio = ratio(r, reads ? BATCH : FULL, MINIO);
     if (to_versitygw > 0) {
-        missed += bench_goal(reads ? "to versitygw" : "batch to versitygw", to_versitygw, "<=", goal);
+        missed +=
+            bench_goal(reads ? "to versitygw" : "batch to versitygw", to_versitygw, "<=", goal);
     }
     if (to_minio > 0) {
         missed += bench_goal(reads ? "to MinIO" : "full to MinIO", to_minio, "<=", goal);
@@ -464,7 +465,8 @@ static void remove_all(void)
 
 int main(int argc, char **argv)
 {
-    const char *dir = getenv("BENCH_DIR"), *home = getenv("HOME"), *own = getenv("PAIL_SERVERS_DIR");
+    const char *dir = getenv("BENCH_DIR"), *home = getenv("HOME"),
+               *own = getenv("PAIL_SERVERS_DIR");
     bool all = argc <= 2, small = all, large = all, latency = all, memory = all;
     for (int i = 2; i < argc; i++) {
         small |= strcmp(argv[i], "small") == 0;
@@ -478,7 +480,10 @@ int main(int argc, char **argv)
     }
     snprintf(folder, sizeof folder, "%s/pail-bench-serve", dir ? dir : "/tmp");
     mkdir(folder, 0700);
-    snprintf(bin, sizeof bin, "%s%s/bin", own ? own : home ? home : "",
+    snprintf(bin, sizeof bin, "%s%s/bin",
+             own    ? own
+             : home ? home
+                    : "",
              own ? "" : "/.cache/pail-servers");
     rounds = bench_env("BENCH_ROUNDS", 5);
     signal(SIGPIPE, SIG_IGN);
