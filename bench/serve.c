@@ -366,7 +366,7 @@ static double p99(void *ctx)
 /* All are asked at the same rate: half of what the slowest of them reaches. */
 static void measure_latency(void)
 {
-    for (int put = 0; put < 2; put++) {
+    for (int put = 1; put >= 0; put--) {
         struct small c[SERVERS];
         void *ctx[SERVERS];
         load_rate = 0;
