@@ -19,6 +19,9 @@ struct pl_body {
     int fd;    /* FILE: pread or pwrite at `offset`, never the file position */
     uint64_t offset, len;
     bool (*pull)(void *ctx, void *buf, size_t n); /* PULL: exactly n more bytes, or errno */
+    /* PULL, instead, may be NULL: the next bytes where they lie, good until the next call; at 4096
+     * times something, and as many unless they are the last. NULL, or errno: there are none. */
+    const char *(*lend)(void *ctx, size_t *n);
     void *pull_ctx;
     const struct stat *before; /* FILE source: as the file was; NULL: not watched */
     atomic_uint_fast64_t done; /* bytes moved so far: any thread may look, for progress */

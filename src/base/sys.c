@@ -115,6 +115,19 @@ static int sys_fallocate(int fd, off_t size)
     return -1;
 #endif
 }
+static int sys_direct(int fd, bool on)
+{
+#ifdef O_DIRECT
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -1 : fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT);
+#else
+    (void)fd;
+    (void)on;
+    errno = EINVAL;
+    return -1;
+#endif
+}
+
 static int sys_sync_range(int fd, off_t offset, off_t n)
 {
 #ifdef __linux__
@@ -216,6 +229,7 @@ struct pl_sys pl_sys = {.wall_ms = sys_wall_ms,
                         .ftruncate = sys_ftruncate,
                         .fallocate = sys_fallocate,
                         .sync_range = sys_sync_range,
+                        .direct = sys_direct,
                         .stat = sys_stat,
                         .fstat = sys_fstat,
                         .mkdir = sys_mkdir,

@@ -32,6 +32,7 @@ struct pl_sys {
     int (*ftruncate)(int fd, off_t size);
     int (*fallocate)(int fd, off_t size); /* from 0; EOPNOTSUPP where the file system cannot */
     int (*sync_range)(int fd, off_t offset, off_t n); /* starts writing back, does not wait */
+    int (*direct)(int fd, bool on); /* past the page cache; EINVAL where that cannot be */
     int (*stat)(int dir, const char *path, struct stat *st, int flags);
     int (*fstat)(int fd, struct stat *st);
     int (*mkdir)(int dir, const char *path, mode_t mode);

@@ -7,8 +7,8 @@ enum { XML_MAX = 2 << 20 };
 
 static bool bad(struct pl_gw_call *c, const char *code, const char *message)
 {
-    if (c->body.ring) {
-        pl_gw_ring_end(c->body.ring, false);
+    if (c->body.relay) {
+        pl_gw_relay_end(c->body.relay, false);
     }
     if (!c->error) {
         pl_gw_fail(c, code, message);
@@ -134,8 +134,8 @@ static pail_code take_bytes(void *ctx, const void *data, size_t n)
     if (b->has_sum) {
         pl_digest_update(&b->sum, data, n);
     }
-    if (b->ring) {
-        if (!pl_gw_ring_put(b->ring, data, n)) {
+    if (b->relay) {
+        if (!pl_gw_relay_put(b->relay, data, n)) {
             b->dropped = true; /* the store has said no; the end will tell why */
         }
         return PAIL_OK;
@@ -262,8 +262,8 @@ bool pl_gw_body_end(struct pl_gw_call *c)
     if (!check_hash(c) || !check_md5(c) || !check_sum(c)) {
         return false;
     }
-    if (b->ring) {
-        pl_gw_ring_end(b->ring, true);
+    if (b->relay) {
+        pl_gw_relay_end(b->relay, true);
     }
     return true;
 }
@@ -275,6 +275,6 @@ void pl_gw_body_dispose(struct pl_gw_body *b)
     pl_digest_dispose(&b->md5);
     pl_digest_dispose(&b->sum);
     pl_buf_dispose(&b->small);
-    pl_gw_ring_free(b->ring);
-    b->ring = NULL;
+    pl_gw_relay_free(b->relay);
+    b->relay = NULL;
 }

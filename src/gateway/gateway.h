@@ -65,6 +65,7 @@ struct pl_gateway {
     pthread_rwlock_t keys_lock;
     struct pl_gw_key *keys; /* under keys_lock */
     atomic_uint_fast64_t serial, counts[PL_GW_COUNTS];
+    atomic_int large_blocks; /* see relay.c */
 };
 /* Set the fields above first. Errors: those of pl_http_server_start. */
 PAIL_MUST pail_code pl_gateway_start(struct pl_gateway *g, const struct pl_http_server_opts *opts,
@@ -88,17 +89,7 @@ enum pl_gw_payload {
     PL_GW_UNSIGNED_TRAILER
 };
 
-/* Bytes between the thread that reads the connection and the one that has the store's op. */
-struct pl_gw_ring {
-    pthread_mutex_t lock;
-    pthread_cond_t moved;
-    char *room;
-    size_t size;
-    uint64_t in, out, total; /* under lock, as all below; total: of the body */
-    bool verified;           /* all has come, and all is right */
-    bool failed;             /* it will never be */
-    bool stopped;            /* nobody takes any more */
-};
+struct pl_gw_relay;
 
 /* A body on its way in: framing taken off, checksums computed. */
 struct pl_gw_body {
@@ -116,7 +107,7 @@ struct pl_gw_body {
     char md5_hex[33];                 /* once ended */
     char sum_base64[PL_SUM_BASE64_MAX];
     struct pl_buf small; /* all of it, where it is small */
-    struct pl_gw_ring *ring;
+    struct pl_gw_relay *relay;
 };
 
 /* A form that a browser posts: fields, then the file. */
@@ -273,16 +264,19 @@ bool pl_gw_body_data(struct pl_gw_call *c, const char *data, size_t n);
 bool pl_gw_body_end(struct pl_gw_call *c);
 void pl_gw_body_dispose(struct pl_gw_body *b);
 
-/* ---- ring.c ---- */
+/* ---- relay.c: a body from the connection's thread to the one that has the store's op ---- */
 
-struct pl_gw_ring *pl_gw_ring_new(size_t size, uint64_t total);
-void pl_gw_ring_free(struct pl_gw_ring *r);
+/* total: of the body. large: how many large blocks all relays have. NULL: no memory. */
+struct pl_gw_relay *pl_gw_relay_new(struct pl_pool *pool, atomic_int *large, uint64_t total);
+void pl_gw_relay_free(struct pl_gw_relay *r);
 /* False: the other side takes no more. */
-bool pl_gw_ring_put(struct pl_gw_ring *r, const char *data, size_t n);
-/* Exactly n bytes; the last of the body only when it is verified. */
-bool pl_gw_ring_take(void *ring, void *buf, size_t n);
-void pl_gw_ring_end(struct pl_gw_ring *r, bool good);
-void pl_gw_ring_stop(struct pl_gw_ring *r);
+bool pl_gw_relay_put(struct pl_gw_relay *r, const char *data, size_t n);
+/* Once all has come. Only a good end gives the other side the last byte. */
+void pl_gw_relay_end(struct pl_gw_relay *r, bool good);
+/* The other side: see `lend` and `pull` of struct pl_body. */
+const char *pl_gw_relay_lend(void *relay, size_t *n);
+bool pl_gw_relay_take(void *relay, void *buf, size_t n);
+void pl_gw_relay_stop(struct pl_gw_relay *r);
 
 /* ---- xml_in.c: request bodies ---- */
 

@@ -1,5 +1,5 @@
 /* PutObject and UploadPart. A small body is stored when all of it is there and verified. A large
- * one goes through a ring to a thread that has the store's op, and the store sees the last byte
+ * one goes through a relay to a thread that has the store's op, and the store sees the last byte
  * only when all is verified: what is wrong is never made visible. */
 #include "gateway/gateway.h"
 
@@ -7,7 +7,6 @@
 
 enum {
     SMALL = 512 << 10,
-    RING = 256 << 10,
     STACK = 512 << 10,
     PART_NUMBER_MAX = 10000,
     PUT_MAX_SHIFT = 30 /* SPEC S3 "Quotas": 5 GiB in one PUT */
@@ -54,8 +53,9 @@ static void run_pulled(struct pl_gw_call *c)
     struct pl_simple s;
     struct pl_body source = {.kind = PL_BODY_PULL,
                              .len = c->body.length,
-                             .pull = pl_gw_ring_take,
-                             .pull_ctx = c->body.ring};
+                             .pull = pl_gw_relay_take,
+                             .lend = pl_gw_relay_lend,
+                             .pull_ctx = c->body.relay};
     struct pl_op *op = make_op(c, &s, &source);
     if (!op) {
         c->worker.rc = PAIL_E_NO_MEMORY;
@@ -71,7 +71,7 @@ static void run_pulled(struct pl_gw_call *c)
 
 /* The stream of a store that wants to read its sources again: parts are buffered. */
 struct stream {
-    struct pl_gw_ring *ring;
+    struct pl_gw_relay *relay;
     uint64_t left;
 };
 
@@ -79,7 +79,7 @@ static int64_t give(void *buf, size_t n, void *ctx)
 {
     struct stream *s = ctx;
     size_t take = n < s->left ? n : (size_t)s->left;
-    if (take && !pl_gw_ring_take(s->ring, buf, take)) {
+    if (take && !pl_gw_relay_take(s->relay, buf, take)) {
         return -1;
     }
     s->left -= take;
@@ -88,7 +88,7 @@ static int64_t give(void *buf, size_t n, void *ctx)
 
 static void run_streamed(struct pl_gw_call *c)
 {
-    struct stream stream = {c->body.ring, c->body.length};
+    struct stream stream = {c->body.relay, c->body.length};
     pail_body user = {
         .kind = PAIL_BODY_FN, .fn = give, .ctx = &stream, .expected_size = c->body.length};
     struct pl_put *p = pl_calloc(1, sizeof *p);
@@ -119,17 +119,17 @@ static void *work(void *arg)
     } else {
         run_streamed(c);
     }
-    pl_gw_ring_stop(c->body.ring);
+    pl_gw_relay_stop(c->body.relay);
     return NULL;
 }
 
 static void start_worker(struct pl_gw_call *c)
 {
     pthread_attr_t attr;
-    c->body.ring = pl_gw_ring_new(RING, c->body.length);
+    c->body.relay = pl_gw_relay_new(c->g->pool, &c->g->large_blocks, c->body.length);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK);
-    c->worker.runs = c->body.ring && pthread_create(&c->worker.thread, &attr, work, c) == 0;
+    c->worker.runs = c->body.relay && pthread_create(&c->worker.thread, &attr, work, c) == 0;
     pthread_attr_destroy(&attr);
     if (!c->worker.runs) {
         pl_gw_fail(c, "SlowDown", NULL);
@@ -139,7 +139,7 @@ static void start_worker(struct pl_gw_call *c)
 void pl_gw_worker_join(struct pl_gw_call *c)
 {
     if (c->worker.runs) {
-        pl_gw_ring_end(c->body.ring, false); /* does nothing to a verified one */
+        pl_gw_relay_end(c->body.relay, false); /* does nothing to a verified one */
         pthread_join(c->worker.thread, NULL);
         c->worker.runs = false;
     }

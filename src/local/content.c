@@ -8,7 +8,13 @@
 
 /* Checksums of 1,024 blocks, a gigabyte, are one row of the index, so that nothing grows with the
  * size of an object. */
-enum { CHUNK = 1024, SUM = 8, SYNC_EVERY = 32 << 20 };
+enum {
+    CHUNK = 1024,
+    SUM = 8,
+    SYNC_EVERY = 32 << 20,
+    DIRECT_FROM = 4 << 20, /* smaller ones may as well stay in the page cache */
+    DIRECT_ALIGN = 4096
+};
 
 pail_code pl_moving_check(const atomic_bool *cancelled, int64_t deadline_ns)
 {
@@ -137,6 +143,78 @@ static pail_code write_blocks(struct pl_store *s, int fd, struct pl_feed *feed, 
     return rc;
 }
 
+/* ---- bytes that are written where they lie ---- */
+
+/* The sums are of whole blocks, what is lent is not. */
+struct lent {
+    uint64_t crc;
+    size_t n;
+    bool direct;
+};
+
+static pail_code sum_lent(struct pl_store *s, struct lent *l, struct pl_staged *g, const char *data,
+                          size_t n, uint64_t size, struct pail_error **err)
+{
+    pail_code rc = PAIL_OK;
+    while (rc == PAIL_OK && n) {
+        size_t take = n < PL_BLOCK - l->n ? n : PL_BLOCK - l->n;
+        l->crc = pl_crc64nvme(l->crc, data, take);
+        l->n += take;
+        data += take;
+        n -= take;
+        if (l->n == PL_BLOCK || g->size + l->n == size) {
+            rc = note_block(s, g, l->crc, l->n, err);
+            l->crc = 0;
+            l->n = 0;
+        }
+    }
+    return rc;
+}
+
+static bool write_lent_bytes(int fd, struct lent *l, const char *data, size_t n, uint64_t at)
+{
+    if (l->direct && n % DIRECT_ALIGN) {
+        l->direct = false;
+        (void)pl_sys.direct(fd, false);
+    }
+    if (pl_sys_write_full(fd, data, n, at)) {
+        return true;
+    }
+    if (!l->direct || errno != EINVAL) {
+        return false;
+    }
+    l->direct = false; /* this file system wants more than 4096 */
+    return pl_sys.direct(fd, false) == 0 && pl_sys_write_full(fd, data, n, at);
+}
+
+/* Past the page cache where that can be: a copy less, and an upload does not push out what is
+ * read. */
+static pail_code write_lent(struct pl_store *s, int fd, struct pl_feed *feed, struct pl_staged *g,
+                            struct pail_error **err)
+{
+    struct lent l = {.direct = feed->size >= DIRECT_FROM && pl_sys.direct(fd, true) == 0};
+    uint64_t at = 0;
+    pail_code rc = PAIL_OK;
+    while (rc == PAIL_OK && at < feed->size) {
+        const char *data = NULL;
+        size_t n = 0;
+        rc = feed->lend(feed, &data, &n, err);
+        rc = rc ? rc : pl_moving_check(feed->cancelled, feed->deadline_ns);
+        rc = rc ? rc : sum_lent(s, &l, g, data, n, feed->size, err);
+        if (rc == PAIL_OK && !write_lent_bytes(fd, &l, data, n, at)) {
+            rc = pl_fail_errno(err, errno, "writing to %s/" PL_DATA_NAME, s->home);
+        }
+        at += n;
+        if (rc == PAIL_OK && feed->done) {
+            atomic_store_explicit(feed->done, at, memory_order_relaxed);
+        }
+        if (rc == PAIL_OK && !l.direct && at % SYNC_EVERY == 0) {
+            (void)pl_sys.sync_range(fd, (off_t)(at - SYNC_EVERY), SYNC_EVERY);
+        }
+    }
+    return rc;
+}
+
 static pail_code sync_folder(struct pl_store *s, int64_t id, struct pail_error **err)
 {
     char folder[PL_CONTENT_PATH_MAX];
@@ -164,7 +242,7 @@ static pail_code fill_file(struct pl_store *s, int fd, struct pl_feed *feed, enu
                  : pl_fail_errno(err, errno, "%llu bytes for %s", (unsigned long long)feed->size,
                                  s->home);
     }
-    rc = rc ? rc : write_blocks(s, fd, feed, g, err);
+    rc = rc ? rc : feed->lend ? write_lent(s, fd, feed, g, err) : write_blocks(s, fd, feed, g, err);
     /* Also with `batch`: the index must never name bytes that a power cut can take. */
     if (rc == PAIL_OK && d != PL_DURABLE_OFF && pl_sys.fdatasync(fd) != 0) {
         rc = pl_fail_errno(err, errno, "syncing a content of %s", s->home);

@@ -14,6 +14,8 @@ enum { PL_PUMP_SLOTS = 4 };
 struct pl_feed {
     pail_code (*next)(struct pl_feed *f, uint64_t at, size_t n, char *room, const char **data,
                       struct pail_error **err);
+    /* Instead, may be NULL: see pl_body.lend. */
+    pail_code (*lend)(struct pl_feed *f, const char **data, size_t *n, struct pail_error **err);
     uint64_t size;
     bool direct;                /* needs no room */
     atomic_uint_fast64_t *done; /* moves on with the bytes; may be NULL */

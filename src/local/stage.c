@@ -31,6 +31,15 @@ static pail_code next_of_body(struct pl_feed *f, uint64_t at, size_t n, char *ro
     return pl_body_read(source, at, room, n) ? PAIL_OK : source_failed(err);
 }
 
+static pail_code lend_of_body(struct pl_feed *f, const char **data, size_t *n,
+                              struct pail_error **err)
+{
+    const struct pl_body *source = ((struct body_feed *)(void *)f)->source;
+    errno = 0;
+    *data = source->lend(source->pull_ctx, n);
+    return *data ? PAIL_OK : source_failed(err);
+}
+
 static pail_code stage_inline(struct pl_job *j, struct pl_body *source)
 {
     struct pl_staged *g = &j->staged;
@@ -94,13 +103,15 @@ static pail_code stage_body(struct pl_job *j, uint32_t part)
     if (rc) {
         return rc;
     }
-    struct body_feed f = {.feed = {.next = next_of_body,
-                                   .size = source->len,
-                                   .direct = source->kind == PL_BODY_MEM,
-                                   .done = &source->done,
-                                   .cancelled = &j->cancelled,
-                                   .deadline_ns = op->deadline_ns},
-                          .source = source};
+    struct body_feed f = {
+        .feed = {.next = next_of_body,
+                 .lend = source->kind == PL_BODY_PULL && source->lend ? lend_of_body : NULL,
+                 .size = source->len,
+                 .direct = source->kind == PL_BODY_MEM,
+                 .done = &source->done,
+                 .cancelled = &j->cancelled,
+                 .deadline_ns = op->deadline_ns},
+        .source = source};
     return pl_content_write(j->store, &f.feed, op->key, part, j->durability, &j->staged,
                             &op->error);
 }

@@ -143,16 +143,19 @@ class Request:
         self.query["X-Amz-Signature"] = self.signature
         return self
 
-    def send(self):
+    def send(self, connection=None):
+        """Over a connection of its own, or one that stays open."""
         query = self.canonical_query()
-        connection = http.client.HTTPConnection(self.server.host, timeout=60)
+        own = connection is None
+        connection = http.client.HTTPConnection(self.server.host, timeout=60) if own else connection
         try:
             connection.request(self.method, self.path + ("?" + query if query else ""),
                                body=self.body, headers=self.headers)
             response = connection.getresponse()
             return Answer(response, response.read())
         finally:
-            connection.close()
+            if own:
+                connection.close()
 
 
 def chunks(request, data, size, trailer=None, signs=True, good=True):

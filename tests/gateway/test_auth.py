@@ -1,6 +1,9 @@
 """Who gets in: signatures, times, rights, and all the ways to have none."""
 import datetime
+import http.client
 import itertools
+import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -8,33 +11,55 @@ import unittest
 import gateway
 from gateway import Request, Server, chunks, now, sha256_base64
 
-# One request for each operation that the server routes.
-OPERATIONS = [
-    ("GET", "/", ()), ("GET", "/bucket", ()), ("GET", "/bucket", {"list-type": "2"}),
-    ("GET", "/bucket", {"location": ""}), ("GET", "/bucket", {"versions": ""}),
-    ("GET", "/bucket", {"uploads": ""}), ("GET", "/bucket", {"versioning": ""}),
-    ("GET", "/bucket", {"acl": ""}), ("GET", "/bucket", {"policy": ""}), ("HEAD", "/bucket", ()),
-    ("PUT", "/other", ()), ("DELETE", "/bucket", ()), ("POST", "/bucket", {"delete": ""}),
-    ("GET", "/bucket/key", ()), ("HEAD", "/bucket/key", ()), ("PUT", "/bucket/key", ()),
-    ("DELETE", "/bucket/key", ()), ("GET", "/bucket/key", {"tagging": ""}),
-    ("PUT", "/bucket/key", {"tagging": ""}), ("DELETE", "/bucket/key", {"tagging": ""}),
-    ("GET", "/bucket/key", {"attributes": ""}), ("GET", "/bucket/key", {"acl": ""}),
-    ("POST", "/bucket/key", {"uploads": ""}), ("GET", "/bucket/key", {"uploadId": "x"}),
-    ("PUT", "/bucket/key", {"uploadId": "x", "partNumber": "1"}),
-    ("POST", "/bucket/key", {"uploadId": "x"}), ("DELETE", "/bucket/key", {"uploadId": "x"}),
-]
+ROUTE = re.compile(r'\{"(\w+)",\s*"([A-Z]+)",\s*PL_GW_(SERVICE|BUCKET|OBJECT),\s*(?:"([^"]+)"|NULL),\s*'
+                   r'(?:"([^"]+)"|NULL),\s*(true|false),\s*(NO|XML|BYTES|FORM)\b')
+HEADER_VALUES = {"x-amz-copy-source": "/bucket/key", "content-type": "multipart/form-data; boundary=b"}
+
+
+def operations():
+    """(name, method, path, query, headers) of each route, read from the server's own table, so that none can be
+    forgotten."""
+    with open(os.path.join(gateway.ROOT, "src", "gateway", "route.c"), encoding="utf-8") as file:
+        text = file.read()
+    table = text[text.index("routes[] = {"):text.index("};", text.index("routes[] = {"))]
+    found = []
+    for name, method, level, param, header, writes, _ in ROUTE.findall(table):
+        path = {"SERVICE": "/", "BUCKET": "/other" if name == "CreateBucket" else "/bucket",
+                "OBJECT": "/bucket/key"}[level]
+        query = {param: "1" if param in ("uploadId", "list-type") else ""} if param else {}
+        if name.startswith("UploadPart"):
+            query["partNumber"] = "1"
+        found.append((name, method, path, query, {header: HEADER_VALUES[header]} if header else {}, writes == "true"))
+    assert len(found) == table.count("PL_GW_SERVICE") + table.count("PL_GW_BUCKET,") + table.count("PL_GW_OBJECT,")
+    return found
+
+
+OPERATIONS = operations()
 PAYLOADS = [None, "UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
             "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"]
 
 
 class Auth(gateway.GatewayTest):
+    def refused(self, how, answer, method, form):
+        codes = {"header": "SignatureDoesNotMatch", "query": "SignatureDoesNotMatch", "none": "AccessDenied",
+                 "both": "InvalidArgument"}
+        if form:  # signed by its policy alone, and this one has none
+            codes = {"header": "AccessDenied", "query": "AccessDenied", "none": "MalformedPOSTRequest",
+                     "both": "AccessDenied"}
+        self.assertEqual(answer.status, 400 if codes[how] in ("InvalidArgument", "MalformedPOSTRequest") else 403,
+                         answer.body)
+        if method != "HEAD":
+            self.assertEqual(answer.code, codes[how])
+
     def test_nothing_is_let_in_with_a_wrong_secret(self):
         self.put("key", b"kept")
-        for (method, path, query), payload, how in itertools.product(
+        self.assertGreater(len(OPERATIONS), 35)
+        connection = http.client.HTTPConnection(self.server.host, timeout=60)
+        for (name, method, path, query, headers, _), payload, how in itertools.product(
                 OPERATIONS, PAYLOADS, ("header", "query", "none", "both")):
-            with self.subTest(method=method, path=path, query=query, payload=payload, how=how):
+            with self.subTest(operation=name, payload=payload, how=how):
                 body = b"" if method in ("GET", "HEAD", "DELETE") else b"0\r\n\r\n"
-                request = Request(self.server, method, path, query=query, body=body,
+                request = Request(self.server, method, path, query=query, headers=headers, body=body,
                                   secret="wrong", payload=payload)
                 if payload and payload.startswith("STREAMING"):
                     request.headers["x-amz-decoded-content-length"] = "0"
@@ -42,15 +67,27 @@ class Auth(gateway.GatewayTest):
                     request.by_query()
                 if how in ("header", "both"):
                     request.by_header()
-                answer = request.send()
-                self.assertEqual(answer.status, 400 if how == "both" else 403, answer.body)
-                if method != "HEAD":
-                    self.assertEqual(answer.code, {"header": "SignatureDoesNotMatch",
-                                                   "query": "SignatureDoesNotMatch",
-                                                   "none": "AccessDenied",
-                                                   "both": "InvalidArgument"}[how])
+                self.refused(how, request.send(connection), method, name == "PostObject")
+        connection.close()
         self.assertEqual(self.stored("key"), b"kept")
         self.assertEqual(self.ask("HEAD", "/other").status, 404)
+
+    def test_each_route_that_writes_is_refused_to_a_key_that_may_only_read(self):
+        self.put("key", b"kept")
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("reader reader-secret read-only\nother other-secret buckets=elsewhere\n")
+            file.flush()
+            server = Server("local:", "--credentials", file.name, home=self.server.home)
+            self.addCleanup(server.stop)
+            for name, method, path, query, headers, writes in OPERATIONS:
+                for key in ("reader", "other"):
+                    if name in ("PostObject", "ListBuckets") or (key == "reader" and not writes):
+                        continue
+                    with self.subTest(operation=name, key=key):
+                        answer = Request(server, method, path, query=query, headers=headers, key=key,
+                                         secret=key + "-secret").by_header().send()
+                        self.assertEqual(answer.status, 403, answer.body)
+        self.assertEqual(self.stored("key"), b"kept")
 
     def test_an_unknown_key_and_a_bad_scheme(self):
         unknown = Request(self.server, "GET", "/bucket", key="nobody").by_header().send()

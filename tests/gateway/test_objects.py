@@ -18,7 +18,7 @@ def md5(data):
 
 class Objects(gateway.GatewayTest):
     def test_sizes_and_etags(self):
-        for size in (0, 1, 32 << 10, 512 << 10, (512 << 10) + 1, 3 * MIB + 7):
+        for size in (0, 1, 32 << 10, 512 << 10, (512 << 10) + 1, 576 << 10, 3 * MIB + 7, 4 * MIB, 4 * MIB + 1):
             with self.subTest(size=size):
                 data = random.Random(size).randbytes(size)
                 put = self.put(f"size-{size}", data)
@@ -116,6 +116,35 @@ class Objects(gateway.GatewayTest):
         self.assertEqual(connection.getresponse().status, 200)
         connection.close()
         self.assertEqual(self.stored("te"), b"onetwo")
+
+
+class Large(gateway.GatewayTest):
+    def test_sizes_around_the_blocks(self):
+        for size in (5 * MIB + 4096, 20 * MIB - 1, 20 * MIB, 20 * MIB + 1):
+            data = random.Random(size).randbytes(size)
+            put = self.put("large", data)
+            self.assertEqual(put.headers["ETag"], f'"{md5(data)}"')
+            self.assertTrue(self.stored("large") == data)
+
+    def test_a_large_upload_that_comes_in_drops(self):
+        data = random.Random(3).randbytes(4 * MIB + 4095)
+        put = gateway.Request(self.server, "PUT", "/bucket/drops", payload="UNSIGNED-PAYLOAD").by_header()
+        put.headers["Content-Length"] = str(len(data))
+        head = [f"PUT /bucket/drops HTTP/1.1\r\nHost: {self.server.host}"]
+        head += [f"{k}: {v}" for k, v in put.headers.items()]
+        host, port = self.server.host.split(":")
+        rng = random.Random(4)
+        with socket.create_connection((host, int(port)), timeout=60) as s:
+            s.sendall("\r\n".join(head).encode() + b"\r\n\r\n")
+            at = 0
+            while at < len(data):
+                n = rng.choice((1, 100, 4096, 65536, 65537, 300000))
+                s.sendall(data[at:at + n])
+                at += n
+            self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 200"))
+        self.assertTrue(self.stored("drops") == data)
+        status, _, err = self.server.pail("fsck", "local:")
+        self.assertEqual(status, 0, err)
 
 
 class Multipart(gateway.GatewayTest):
