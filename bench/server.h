@@ -1,5 +1,5 @@
-/* The S3 server of the benchmarks: generates what it sends, forgets what it gets, answers as fast as
- * blocking sockets can. A thread for each connection; nothing is checked.
+/* The S3 server of the benchmarks: generates what it sends, forgets what it gets, answers as fast
+ * as blocking sockets can. A thread for each connection; nothing is checked.
  *
  * GET and HEAD of a key that ends in "-BYTES" (else 1,000 bytes), with or without a range; PUT and
  * the requests of an upload in parts; GET ?list-type=2 gives pages of 1,000 keys, of as many as the
@@ -63,9 +63,8 @@ static bool server_get(int fd, const char *head, uint64_t size, bool body)
                      "Content-Length: %" PRIu64 "\r\n",
                      range ? "206 Partial Content" : "200 OK", last - first + 1);
     if (range) {
-        n += snprintf(text + n, 512,
-                      "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n", first, last,
-                      size);
+        n += snprintf(text + n, 512, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
+                      first, last, size);
     }
     n += snprintf(text + n, 8, "\r\n");
     uint64_t left = body ? last - first + 1 : 0;

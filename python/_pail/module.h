@@ -195,9 +195,8 @@ struct body {
     pail_body pub;
     Py_buffer view;
     PyObject *path;   /* bytes */
-    PyObject *object; /* borrowed: the file; owned: the bytes that grow */
+    PyObject *object; /* borrowed: the file; owned: the bytes that are filled */
     bool owns_object;
-    size_t used;  /* of the bytes that grow */
     bool is_pipe; /* the file is FileIO(pipe_fd) */
     int pipe_fd;
     const struct state *state;
