@@ -15,7 +15,8 @@ struct state {
     PyTypeObject *info, *presigned; /* named tuples */
     PyTypeObject *client, *bucket, *iter, *reader, *writer, *cancel, *queue, *operation;
     PyObject *read, *write, *timestamp; /* names of methods */
-    PyObject *file_io;                  /* io.FileIO */
+    PyObject *done, *set_result, *set_exception;
+    PyObject *file_io; /* io.FileIO */
 };
 
 /* Its tables hold functions and texts as `void *`, which ISO C does not convert by itself. */
