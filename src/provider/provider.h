@@ -18,6 +18,7 @@ struct pl_caps {
     bool keeps_etag;      /* in.put.etag and in.mp.etag */
     bool lists_parts;     /* mp_list with an upload_id */
     bool parts_equal;     /* all parts but the last must have one size */
+    bool uploads_inside;  /* unfinished uploads go with their bucket, or it is "not empty" */
 };
 
 enum pl_submit {
