@@ -1,22 +1,14 @@
 /* S3 over loopback, against a server that generates what it sends and forgets what it gets:
  * the CPU of large and small transfers next to blocking sockets and rclone, and the memory of a
  * large download. bench/README.md says how to read it. */
-#include <arpa/inet.h>
-#include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <pail.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdint.h>
-#include <string.h>
 #include <fcntl.h>
+#include <pail.h>
+#include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "bench.h"
+#include "server.h"
 
 enum { SMALL = 4096, SMALL_COUNT = 4000, IN_FLIGHT = 64, PIECE = 1 << 20 };
 static const uint64_t MIB = 1 << 20;
@@ -30,125 +22,17 @@ static void stop(const char *what)
     exit(1);
 }
 
-/* ---- The server: GET and HEAD of any key that ends in "-BYTES", PUT of anything */
-
-static bool send_all(int fd, const char *data, size_t n)
-{
-    while (n) {
-        ssize_t sent = send(fd, data, n, MSG_NOSIGNAL);
-        if (sent <= 0) {
-            return false;
-        }
-        data += sent;
-        n -= (size_t)sent;
-    }
-    return true;
-}
-
-static bool answer_get(int fd, const char *head, uint64_t size, bool body)
-{
-    static char block[PIECE];
-    char text[512];
-    uint64_t first = 0, last = size - 1;
-    const char *range = strcasestr(head, "\nrange: bytes=");
-    if (range) {
-        sscanf(range + 14, "%" SCNu64 "-%" SCNu64, &first, &last);
-        last = last < size ? last : size - 1;
-    }
-    int n = snprintf(text, sizeof text,
-                     "HTTP/1.1 %s\r\nETag: \"0123456789abcdef-1\"\r\n"
-                     "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-                     "Content-Length: %" PRIu64 "\r\n",
-                     range ? "206 Partial Content" : "200 OK", last - first + 1);
-    if (range) {
-        n += snprintf(text + n, sizeof text - (size_t)n,
-                      "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n", first, last,
-                      size);
-    }
-    n += snprintf(text + n, sizeof text - (size_t)n, "\r\n");
-    bool fine = send_all(fd, text, (size_t)n);
-    for (uint64_t left = last - first + 1; fine && body && left;) {
-        size_t piece = left < PIECE ? (size_t)left : PIECE;
-        fine = send_all(fd, block, piece);
-        left -= piece;
-    }
-    return fine;
-}
-
-static uint64_t size_in(const char *head)
-{
-    const char *end = strpbrk(head + 5, "? ");
-    const char *at = end;
-    while (at > head && at[-1] != '-') {
-        at--;
-    }
-    return strtoull(at, NULL, 10);
-}
-
-static void *serve(void *arg)
-{
-    int fd = (int)(intptr_t)arg, one = 1;
-    char *data = malloc(PIECE + 1);
-    size_t len = 0;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    for (bool fine = true; fine;) {
-        char *end = NULL;
-        data[len] = '\0';
-        while (fine && !(end = strstr(data, "\r\n\r\n"))) {
-            ssize_t n = len < PIECE ? recv(fd, data + len, PIECE - len, 0) : 0;
-            fine = n > 0;
-            len += fine ? (size_t)n : 0;
-            data[len] = '\0';
-        }
-        if (!fine) {
-            break;
-        }
-        size_t head = (size_t)(end - data) + 4;
-        char method = data[0];
-        const char *at = strcasestr(data, "\ncontent-length:");
-        uint64_t body = at && at < end ? strtoull(at + 16, NULL, 10) : 0;
-        if (method != 'P') {
-            fine = answer_get(fd, data, size_in(data), method == 'G');
-        }
-        for (; fine && head + body > len;) {
-            body -= len - head;
-            len = head;
-            ssize_t n = recv(fd, data + len, PIECE - len, 0);
-            fine = n > 0;
-            len += fine ? (size_t)n : 0;
-        }
-        memmove(data, data + head + body, len - head - (size_t)body);
-        len -= head + (size_t)body;
-        if (fine && method == 'P') {
-            static const char ok[] = "HTTP/1.1 200 OK\r\nETag: \"0123456789abcdef\"\r\n"
-                                     "Content-Length: 0\r\n\r\n";
-            fine = send_all(fd, ok, sizeof ok - 1);
-        }
-    }
-    free(data);
-    close(fd);
-    return NULL;
-}
-
 static pid_t start_server(void)
 {
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    if (listener < 0 || bind(listener, (struct sockaddr *)&a, sizeof a) || listen(listener, 256) ||
-        getsockname(listener, (struct sockaddr *)&a, &n)) {
+    int listener = server_listen(&port);
+    if (listener < 0) {
         stop("server");
     }
-    port = ntohs(a.sin_port);
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", port);
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) {
-            pthread_t thread;
-            pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd);
-            pthread_detach(thread);
-        }
+        server_run(listener);
         _exit(0);
     }
     close(listener);

@@ -349,12 +349,15 @@ PAIL_API void pail_info_free(pail_info *info);
  * back to byte `offset` of what it gave; with it nothing needs to be kept for a retry. */
 typedef int64_t (*pail_io_fn)(void *buf, size_t n, void *ctx);
 typedef int (*pail_rewind_fn)(uint64_t offset, void *ctx);
+/* Gives the room for `size` bytes, once it is known how many will come; NULL: to stop. */
+typedef void *(*pail_room_fn)(uint64_t size, void *ctx);
 
 typedef enum pail_body_kind {
     PAIL_BODY_BUF = 0,
     PAIL_BODY_PATH,
     PAIL_BODY_FD,
-    PAIL_BODY_FN
+    PAIL_BODY_FN,
+    PAIL_BODY_ROOM
 } pail_body_kind;
 
 /* The bytes of an object, in either direction; borrowed until the call has ended.
@@ -362,7 +365,8 @@ typedef enum pail_body_kind {
  * PATH  a file; as a sink it is replaced at the end in one step (temporary file beside it, then
  * rename), so a failed download leaves the old one whole. A pipe or device is read or written as it
  * comes. FD    from its current position to its end; as a sink written in order at its position.
- * Never closed. FN    as pail_io_fn says, in order. */
+ * Never closed. FN    as pail_io_fn says, in order. ROOM  a sink: memory that `room` gives on the
+ * thread of the caller or dispatcher, at most once; then as BUF. */
 typedef struct pail_body {
     pail_body_kind kind;
     void *buf;
@@ -375,12 +379,14 @@ typedef struct pail_body {
     uint64_t expected_size; /* FD, FN as a source: a hint where the length is unknown; sets the part
                                size */
     uint64_t used;          /* out: bytes moved */
+    pail_room_fn room;
 } pail_body;
 #define PAIL_BUF(p, n)                                                                             \
     (&(pail_body){.kind = PAIL_BODY_BUF, .buf = (void *)(uintptr_t)(p), .len = (n)})
-#define PAIL_PATH(p)  (&(pail_body){.kind = PAIL_BODY_PATH, .path = (p)})
-#define PAIL_FD(f)    (&(pail_body){.kind = PAIL_BODY_FD, .fd = (f)})
-#define PAIL_FN(f, c) (&(pail_body){.kind = PAIL_BODY_FN, .fn = (f), .ctx = (c)})
+#define PAIL_PATH(p)    (&(pail_body){.kind = PAIL_BODY_PATH, .path = (p)})
+#define PAIL_FD(f)      (&(pail_body){.kind = PAIL_BODY_FD, .fd = (f)})
+#define PAIL_FN(f, c)   (&(pail_body){.kind = PAIL_BODY_FN, .fn = (f), .ctx = (c)})
+#define PAIL_ROOM(f, c) (&(pail_body){.kind = PAIL_BODY_ROOM, .room = (f), .ctx = (c)})
 
 /* Bytes [offset, offset + length); length 0: to the end. suffix n: the last n bytes (offset and
  * length are then 0). */

@@ -92,50 +92,28 @@ static int64_t push(void *buf, size_t n, void *ctx)
     return b->wait->failed ? -1 : 0;
 }
 
-/* ---- bytes that grow */
+/* ---- bytes */
 
-/* Room for n more; with the lock. */
-static bool grow(struct body *b, size_t n)
-{
-    size_t have = b->object ? (size_t)PyBytes_GET_SIZE(b->object) : 0;
-    if (n > PY_SSIZE_T_MAX - b->used) {
-        PyErr_NoMemory();
-        return false;
-    }
-    if (b->used + n <= have) {
-        return true;
-    }
-    size_t want = have < PY_SSIZE_T_MAX / 2 && b->used + n < have * 2 ? have * 2 : b->used + n;
-    if (!b->object) {
-        b->object = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)want);
-        return b->object != NULL;
-    }
-    return _PyBytes_Resize(&b->object, (Py_ssize_t)want) == 0;
-}
-
-static int64_t collect(void *buf, size_t n, void *ctx)
+/* The library fills the new bytes while nobody else knows of them. */
+static void *make_room(uint64_t size, void *ctx)
 {
     struct body *b = ctx;
     py_wait_hold(b->wait);
-    b->wait->failed = b->wait->failed || !grow(b, n);
-    py_wait_drop(b->wait);
-    if (b->wait->failed) {
-        return -1;
+    if (!b->wait->failed && size > PY_SSIZE_T_MAX) {
+        PyErr_NoMemory();
+    } else if (!b->wait->failed) {
+        b->object = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
     }
-    memcpy(PyBytes_AS_STRING(b->object) + b->used, buf, n);
-    b->used += n;
-    return 0;
+    b->wait->failed = !b->object;
+    py_wait_drop(b->wait);
+    return b->object ? PyBytes_AS_STRING(b->object) : NULL;
 }
 
 PyObject *py_body_bytes(struct body *b)
 {
-    if (!b->object) {
-        return PyBytes_FromStringAndSize(NULL, 0);
-    }
-    (void)_PyBytes_Resize(&b->object, (Py_ssize_t)b->used); /* on failure: NULL, exception set */
     PyObject *bytes = b->object;
     b->object = NULL;
-    return bytes;
+    return bytes ? bytes : PyBytes_FromStringAndSize(NULL, 0);
 }
 
 /* ---- which kind is it? */
@@ -229,8 +207,8 @@ int py_sink_take(struct body *b, const struct state *s, struct wait *w, PyObject
     if (sink) {
         return take(b, sink, true);
     }
-    b->pub.kind = PAIL_BODY_FN;
-    b->pub.fn = collect;
+    b->pub.kind = PAIL_BODY_ROOM;
+    b->pub.room = make_room;
     b->pub.ctx = b;
     b->owns_object = true;
     return 0;

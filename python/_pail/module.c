@@ -59,13 +59,22 @@ static PyMethodDef functions[] = {
 
 static int init_names(struct state *s)
 {
-    s->read = PyUnicode_InternFromString("read");
-    s->write = PyUnicode_InternFromString("write");
-    s->timestamp = PyUnicode_InternFromString("timestamp");
+    const struct {
+        PyObject **name;
+        const char *text;
+    } names[] = {
+        {&s->read, "read"}, {&s->write, "write"},           {&s->timestamp, "timestamp"},
+        {&s->done, "done"}, {&s->set_result, "set_result"}, {&s->set_exception, "set_exception"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        *names[i].name = PyUnicode_InternFromString(names[i].text);
+        if (!*names[i].name) {
+            return -1;
+        }
+    }
     PyObject *io = PyImport_ImportModule("io");
     s->file_io = io ? PyObject_GetAttrString(io, "FileIO") : NULL;
     Py_XDECREF(io);
-    return s->read && s->write && s->timestamp && s->file_io ? 0 : -1;
+    return s->file_io ? 0 : -1;
 }
 
 static int init(PyObject *module)
@@ -85,7 +94,7 @@ static int init(PyObject *module)
     return PyModule_AddStringConstant(module, "version", pail_version());
 }
 
-enum { OBJECT_COUNT = 14 };
+enum { OBJECT_COUNT = 17 };
 
 /* All but the exceptions. */
 static void objects_of(struct state *s, PyObject **out[OBJECT_COUNT])
@@ -103,6 +112,9 @@ static void objects_of(struct state *s, PyObject **out[OBJECT_COUNT])
                                     &s->read,
                                     &s->write,
                                     &s->timestamp,
+                                    &s->done,
+                                    &s->set_result,
+                                    &s->set_exception,
                                     &s->file_io};
     for (int i = 0; i < OBJECT_COUNT; i++) {
         out[i] = all[i];

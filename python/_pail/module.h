@@ -15,7 +15,8 @@ struct state {
     PyTypeObject *info, *presigned; /* named tuples */
     PyTypeObject *client, *bucket, *iter, *reader, *writer, *cancel, *queue, *operation;
     PyObject *read, *write, *timestamp; /* names of methods */
-    PyObject *file_io;                  /* io.FileIO */
+    PyObject *done, *set_result, *set_exception;
+    PyObject *file_io; /* io.FileIO */
 };
 
 /* Its tables hold functions and texts as `void *`, which ISO C does not convert by itself. */
@@ -195,9 +196,8 @@ struct body {
     pail_body pub;
     Py_buffer view;
     PyObject *path;   /* bytes */
-    PyObject *object; /* borrowed: the file; owned: the bytes that grow */
+    PyObject *object; /* borrowed: the file; owned: the bytes that are filled */
     bool owns_object;
-    size_t used;  /* of the bytes that grow */
     bool is_pipe; /* the file is FileIO(pipe_fd) */
     int pipe_fd;
     const struct state *state;

@@ -1,6 +1,6 @@
 /* Queue and Operation: the queue form, for event loops. An operation is submitted with a callable
- * done(result, exception), which runs in Queue.dispatch() on the loop's thread. The interpreter's
- * lock is kept throughout: nothing here waits. */
+ * done(result, exception) or a future, which are told in Queue.dispatch() on the loop's thread. The
+ * interpreter's lock is kept throughout: nothing here waits. */
 #include "module.h"
 
 struct queue {
@@ -46,8 +46,8 @@ static PyObject *result_of(struct operation *o, const struct state *s, const pai
     case COPY: return info ? py_info_new(s, info) : Py_NewRef(Py_None);
     case DELETE:
     case DELETE_MANY:
-    case PAGE:
     case BUCKET: return Py_NewRef(Py_None);
+    case PAGE: return Py_NewRef(Py_True);
     }
     return NULL;
 }
@@ -60,6 +60,23 @@ static PyObject *failure_of(struct operation *o, const struct state *s, pail_cod
     PyObject *raised = o->wait.raised;
     o->wait.raised = NULL;
     return raised ? raised : py_error_new(s, rc, err);
+}
+
+/* A future that was cancelled meanwhile is done already. */
+static PyObject *tell(const struct state *s, PyObject *done, PyObject *result, PyObject *error)
+{
+    if (PyCallable_Check(done)) {
+        return PyObject_CallFunctionObjArgs(done, result ? result : Py_None,
+                                            error ? error : Py_None, NULL);
+    }
+    PyObject *over = PyObject_CallMethodNoArgs(done, s->done);
+    int is_over = over ? PyObject_IsTrue(over) : -1;
+    Py_XDECREF(over);
+    if (is_over) {
+        return is_over < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    return error ? PyObject_CallMethodOneArg(done, s->set_exception, error)
+                 : PyObject_CallMethodOneArg(done, s->set_result, result);
 }
 
 static void completed(pail_op *op, pail_code rc, const pail_info *info, const pail_error *err,
@@ -79,8 +96,7 @@ static void completed(pail_op *op, pail_code rc, const pail_info *info, const pa
         error = failure_of(o, s, rc, err);
     }
     if (result || error) {
-        answer = PyObject_CallFunctionObjArgs(done, result ? result : Py_None,
-                                              error ? error : Py_None, NULL);
+        answer = tell(s, done, result, error);
     }
     if (!answer) {
         PyErr_WriteUnraisable(done);
@@ -93,6 +109,8 @@ static void completed(pail_op *op, pail_code rc, const pail_info *info, const pa
 }
 
 /* ---- operations */
+
+#define FAST(f) (PyCFunction)(void (*)(void))(f), METH_FASTCALL
 
 static int op_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -120,19 +138,27 @@ static void op_dealloc(PyObject *self)
     py_object_free(self);
 }
 
-static PyObject *op_cancel(PyObject *self, PyObject *none)
+static PyObject *op_cancel(PyObject *self, PyObject *const *values, Py_ssize_t count)
 {
     struct operation *o = (struct operation *)self;
-    (void)none;
-    if (o->op) {
-        pail_op_cancel(o->op);
+    if (count > 1) {
+        PyErr_SetString(PyExc_TypeError, "cancel() takes at most a callable");
+        return NULL;
     }
-    Py_RETURN_NONE;
+    if (!o->op) {
+        Py_RETURN_FALSE;
+    }
+    if (count) {
+        Py_SETREF(o->done, Py_NewRef(values[0]));
+    }
+    pail_op_cancel(o->op);
+    Py_RETURN_TRUE;
 }
 
 static PyMethodDef op_methods[] = {
-    {"cancel", op_cancel, METH_NOARGS,
-     "Asks it to stop; it may still succeed. On the queue's thread. Completed: nothing."},
+    {"cancel", FAST(op_cancel),
+     "cancel(done=the one of its submit) -> whether it is under way\n\n"
+     "Asks it to stop; it may still succeed. On the queue's thread."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot op_slots[] = {
@@ -153,9 +179,11 @@ static struct operation *op_new(PyObject *queue, enum verb verb, PyTypeObject *t
                                 PyObject *const *values, Py_ssize_t count)
 {
     const struct state *s = py_state_of(queue);
-    if (count < 2 || !PyObject_TypeCheck(values[0], type) || !PyCallable_Check(values[1])) {
+    if (count < 2 || !PyObject_TypeCheck(values[0], type) ||
+        !(PyCallable_Check(values[1]) || PyObject_HasAttr(values[1], s->set_result))) {
         PyErr_Format(PyExc_TypeError,
-                     "takes a %s, a callable done(result, exception) and arguments", type->tp_name);
+                     "takes a %s, a future or a callable done(result, exception), and arguments",
+                     type->tp_name);
         return NULL;
     }
     struct operation *o = (struct operation *)s->operation->tp_alloc(s->operation, 0);
@@ -429,7 +457,6 @@ static PyObject *under_way(PyObject *self, void *none)
     return PyLong_FromSsize_t(((struct queue *)self)->under_way);
 }
 
-#define FAST(f) (PyCFunction)(void (*)(void))(f), METH_FASTCALL
 static PyMethodDef methods[] = {
     {"fileno", descriptor, METH_NOARGS, "Readable when dispatch() has work."},
     {"dispatch", dispatch, METH_NOARGS,

@@ -1,5 +1,6 @@
 """Types of the C extension; what the calls do stands in their docstrings."""
 import os
+from asyncio import Future
 from datetime import datetime
 from typing import (Any, Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence,
                     final)
@@ -18,7 +19,7 @@ _Sink = bytearray | memoryview | _Path | int | _Writes
 _Pairs = Mapping[str, str]
 _Time = int | datetime
 _Progress = Callable[[int, int | None], object]
-_Done = Callable[[Any, BaseException | None], object]
+_Done = Callable[[Any, BaseException | None], object] | Future[Any]
 
 version: str
 
@@ -184,7 +185,7 @@ class Writer:
 
 @final
 class Operation:
-    def cancel(self) -> None: ...
+    def cancel(self, done: _Done = ..., /) -> bool: ...
 
 @final
 class Queue:

@@ -28,10 +28,9 @@ class Loop:
         self.watched, self.timer = False, None
 
     def watch(self):
-        if not self.watched:
-            self.loop.add_reader(self.queue.fileno(), self.dispatch)
-            self.watched = True
-            self.timer = self.loop.call_later(TICK_S, self.tick)
+        self.loop.add_reader(self.queue.fileno(), self.dispatch)
+        self.watched = True
+        self.timer = self.loop.call_later(TICK_S, self.tick)
 
     def tick(self):
         """Deadlines, cancels and progress are looked for ten times a second."""
@@ -49,18 +48,10 @@ class Loop:
     async def run(self, submit, *args, **options):
         """Submits and waits; a cancelled task cancels its operation and waits for its end."""
         future = self.loop.create_future()
-
-        def done(result, error):
-            if future.cancelled():
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-        self.watch()
+        if not self.watched:
+            self.watch()
         try:
-            operation = submit(args[0], done, *args[1:], **options)
+            operation = submit(args[0], future, *args[1:], **options)
         except BaseException:
             if not self.queue.under_way:
                 self.dispatch()
@@ -68,11 +59,11 @@ class Loop:
         if operation is None:
             return None
         try:
-            return await asyncio.shield(future)
+            return await future
         except asyncio.CancelledError:
-            operation.cancel()
-            await asyncio.wait([future])
-            future.exception()
+            end = self.loop.create_future()
+            if operation.cancel(lambda result, error: end.done() or end.set_result(None)):
+                await end
             raise
 
 
@@ -202,7 +193,4 @@ class AsyncBucket:
 
 
 def _fetch(queue, done, listing):
-    def came(result, error):
-        done(error is None, error)
-
-    return queue.page(listing, came)
+    return queue.page(listing, done)

@@ -132,17 +132,35 @@ static pail_code abort_uploads(pail_bucket *b, const pail_call *call, struct pai
     return rc == PAIL_DONE ? PAIL_OK : rc;
 }
 
-static pail_code delete_contents(pail_client *c, const char *name, const pail_bucket_opts *o,
-                                 struct pail_error **err)
+/* With all that is in it. Uploads that hold a bucket back are looked for once they do; those that
+ * would outlive it, before. */
+static pail_code delete_whole(pail_client *c, const char *name, const pail_bucket_opts *o,
+                              struct pail_error **err)
 {
     pail_bucket *b = NULL;
+    struct pail_error *e = NULL;
+    struct pl_caps caps = {0};
+    c->provider->ops->caps(c->provider, &caps);
     bool versions = pail_supports(c, PAIL_CAN_VERSIONS) != PAIL_NO;
+    bool uploads = pail_supports(c, PAIL_CAN_MULTIPART) != PAIL_NO;
     pail_code rc = pail_bucket_open(c, name, &b, err);
     rc = rc ? rc : empty(b, versions, &o->call, err);
-    if (rc == PAIL_OK && pail_supports(c, PAIL_CAN_MULTIPART) != PAIL_NO) {
+    if (rc == PAIL_OK && uploads && !caps.uploads_inside) {
         rc = abort_uploads(b, &o->call, err);
     }
+    rc = rc ? rc : run(c, PL_OP_BUCKET_DELETE, name, o, &e);
+    if (rc == PAIL_E_BUCKET_NOT_EMPTY && uploads && caps.uploads_inside) {
+        pail_error_free(e);
+        e = NULL;
+        rc = abort_uploads(b, &o->call, err);
+        rc = rc ? rc : run(c, PL_OP_BUCKET_DELETE, name, o, &e);
+    }
     pail_bucket_close(b);
+    if (e && err) {
+        *err = e;
+    } else {
+        pail_error_free(e);
+    }
     return rc;
 }
 
@@ -151,11 +169,10 @@ PAIL_API pail_code pail_bucket_delete(pail_client *c, const char *name,
 {
     pail_bucket_opts o;
     pail_code rc = check(c, name, &o, opts, err);
-    rc = rc || !o.delete_contents ? rc : delete_contents(c, name, &o, err);
-    if (rc) {
-        return rc;
+    if (rc == PAIL_OK) {
+        rc = o.delete_contents ? delete_whole(c, name, &o, err)
+                               : run(c, PL_OP_BUCKET_DELETE, name, &o, err);
     }
-    rc = run(c, PL_OP_BUCKET_DELETE, name, &o, err);
     if (rc == PAIL_E_BUCKET_NOT_EMPTY) {
         pl_error_hint(err, "delete its contents too: pail rb --force, or delete_contents");
     }

@@ -118,34 +118,43 @@ PAIL_API pail_code pail_get(pail_bucket *b, const char *key, pail_body *dst,
     return rc;
 }
 
-static int64_t append(void *data, size_t n, void *ctx)
+struct alloc {
+    char *data;
+    bool failed;
+};
+
+/* With a NUL behind it. */
+static void *take_room(uint64_t size, void *ctx)
 {
-    struct pl_buf *b = ctx;
-    pl_buf_add(b, data, n);
-    return pl_buf_rc(b) ? -1 : 0;
+    struct alloc *all = ctx;
+    all->data = size < SIZE_MAX ? pl_alloc((size_t)size + 1) : NULL;
+    all->failed = !all->data;
+    if (all->data) {
+        all->data[size] = '\0';
+    }
+    return all->data;
 }
 
 PAIL_API pail_code pail_get_alloc(pail_bucket *b, const char *key, const pail_get_opts *opts,
                                   void **data, size_t *len, pail_error **err)
 {
-    struct pl_buf all = PL_BUF_MAX(SIZE_MAX / 2);
+    struct alloc all = {0};
+    pail_body body = *PAIL_ROOM(take_room, &all);
     *data = NULL;
     *len = 0;
-    pail_code rc = pail_get(b, key, PAIL_FN(append, &all), opts, NULL, err);
-    if (pl_buf_rc(&all)) {
-        pail_error_free(err ? *err : NULL);
-        if (err) {
-            *err = NULL;
-        }
-        rc = pl_fail(err, PAIL_E_NO_MEMORY, "no memory for the whole of \"%s\"", key);
+    pail_code rc = pail_get(b, key, &body, opts, NULL, err);
+    if (rc && all.failed && err) {
+        pail_error_free(*err);
+        *err = NULL;
     }
-    if (rc == PAIL_OK) {
-        *len = all.len;
-        *data = pl_buf_take(&all);
-        rc = *data ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for \"%s\"", key);
+    if (rc) {
+        pl_free(all.data);
+        return all.failed ? pl_fail(err, PAIL_E_NO_MEMORY, "no memory for the whole of \"%s\"", key)
+                          : rc;
     }
-    pl_buf_dispose(&all);
-    return rc;
+    *data = all.data;
+    *len = (size_t)body.used;
+    return PAIL_OK;
 }
 
 /* ---- put ---- */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/sys.h"
 
 static bool unchanged(const struct pl_body *source)
@@ -33,6 +34,23 @@ bool pl_body_read(const struct pl_body *source, uint64_t at, void *buf, size_t n
     return true;
 }
 
+/* Mostly all comes at once, or its first piece says little of how much will come. */
+static bool grow(struct pl_body *sink, uint64_t need)
+{
+    if (need > sink->cap) {
+        uint64_t cap = sink->cap ? 4 * (uint64_t)sink->cap : need;
+        cap = cap < need ? need : cap > sink->len ? sink->len : cap;
+        char *more = cap > SIZE_MAX ? NULL : pl_realloc(sink->ptr, (size_t)cap);
+        if (!more) {
+            errno = ENOMEM;
+            return false;
+        }
+        sink->ptr = more;
+        sink->cap = (size_t)cap;
+    }
+    return true;
+}
+
 bool pl_body_write(struct pl_body *sink, const void *data, size_t n)
 {
     uint64_t done = atomic_load_explicit(&sink->done, memory_order_relaxed);
@@ -41,6 +59,8 @@ bool pl_body_write(struct pl_body *sink, const void *data, size_t n)
         if (!pl_sys_write_full(sink->fd, data, n, sink->offset + done)) {
             return false;
         }
+    } else if (sink->kind == PL_BODY_GROW && !grow(sink, done + n)) {
+        return false;
     } else if (n) {
         memcpy(sink->ptr + done, data, n);
     }

@@ -10,13 +10,15 @@
 
 /* Never buffered whole. MEM and FILE are replayable, so that a source may be read twice (once for
  * its checksum, once to send) and sent again. PULL, a source only for providers whose caps say so,
- * is read once and in order, on a thread that it may block. Source: exactly `len` bytes. Sink: room
- * for `len` bytes, of which the first `done` are filled, each once. */
-enum pl_body_kind { PL_BODY_NONE = 0, PL_BODY_MEM, PL_BODY_FILE, PL_BODY_PULL };
+ * is read once and in order, on a thread that it may block. GROW, a sink only, is memory of its own
+ * that grows with what comes. Source: exactly `len` bytes. Sink: room for `len` bytes, of which the
+ * first `done` are filled, each once. */
+enum pl_body_kind { PL_BODY_NONE = 0, PL_BODY_MEM, PL_BODY_FILE, PL_BODY_PULL, PL_BODY_GROW };
 struct pl_body {
     enum pl_body_kind kind;
-    char *ptr; /* MEM; a source is only read */
-    int fd;    /* FILE: pread or pwrite at `offset`, never the file position */
+    char *ptr;  /* MEM; a source is only read. GROW: whoever made the body frees it */
+    size_t cap; /* GROW: bytes at ptr */
+    int fd;     /* FILE: pread or pwrite at `offset`, never the file position */
     uint64_t offset, len;
     bool (*pull)(void *ctx, void *buf, size_t n); /* PULL: exactly n more bytes, or errno */
     /* PULL, instead, may be NULL: the next bytes where they lie, good until the next call; at 4096

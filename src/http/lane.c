@@ -87,7 +87,11 @@ static bool to_sink(struct pl_http_lane *lane, const char *data, size_t n)
     if (r->sink->kind == PL_BODY_FILE) {
         return stage(lane, data, n);
     }
-    return pl_body_write(r->sink, data, n);
+    if (!pl_body_write(r->sink, data, n)) {
+        r->sys_errno = errno;
+        blame(lane->x, PL_HTTP_SINK, "keeping what was received");
+    }
+    return !r->fail;
 }
 
 static bool to_buffer(struct pl_http_lane *lane, const char *data, size_t n)

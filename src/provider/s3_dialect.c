@@ -78,6 +78,7 @@ static void s3_caps(struct pl_dialect *d, struct pl_caps *out)
     out->put_best = out->get_best = 2 * out->part_best;
     out->concurrency = TRANSFER_CONCURRENCY;
     out->parts_equal = v.p.part_equal;
+    out->uploads_inside = true;
 }
 
 /* SPEC Amazon S3 User Guide "Checking object integrity": the ETag of an upload in parts is the MD5

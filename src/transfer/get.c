@@ -62,6 +62,13 @@ static bool is_stream(const struct pl_get *g)
     return g->sink.kind == PL_BODY_NONE;
 }
 
+/* A store that reads ranges of any size at once is asked for all in one: but not into memory that
+ * grows meanwhile. */
+static bool comes_at_once(const struct pl_get *g)
+{
+    return g->caps.get_best == UINT64_MAX && !is_stream(g) && g->sink.kind != PL_BODY_GROW;
+}
+
 static char *get_buffer(struct pl_get *g, bool first)
 {
     if (g->spare_count) {
@@ -146,13 +153,12 @@ static void submit_stat(struct pl_get *g)
     }
 }
 
-/* The first request also tells the size; a store that reads ranges of any size at once is asked for
- * all in one. */
+/* The first request also tells the size. */
 static void submit_first(struct pl_get *g)
 {
     struct pl_range range = g->want;
     uint64_t room = room_for(g, 0);
-    bool at_once = g->caps.get_best == UINT64_MAX && !is_stream(g);
+    bool at_once = comes_at_once(g);
     if (range.kind == PL_RANGE_SUFFIX && range.length > g->part_size && !at_once) {
         submit_stat(g);
         return;
@@ -175,7 +181,7 @@ static void start(struct pl_task *t)
     struct pl_get *g = of(t);
     const pail_range *r = &g->opts.range;
     g->part_size = pl_plan_range(&g->caps, g->opts.part_size);
-    if (g->caps.get_best == UINT64_MAX && !is_stream(g)) {
+    if (comes_at_once(g)) {
         g->part_size = UINT64_MAX; /* all comes with the first request, whatever was asked for */
     }
     g->window = pl_plan_window(&g->caps, g->opts.concurrency);
@@ -374,6 +380,9 @@ static void get_done(struct pl_get *g, struct pl_task_op *o)
     if (g->task.failing || !accept(g, o)) {
         rest_buffer(g, o->buffer);
         return;
+    }
+    if (o->body.kind == PL_BODY_GROW && o->body.ptr) {
+        memcpy(g->sink.user->buf, o->body.ptr, (size_t)atomic_load(&o->body.done));
     }
     struct pl_get_slot *slot = &g->ring[o->index % PL_GET_RING];
     *slot = (struct pl_get_slot){true, o->op.out.sum, atomic_load(&o->body.done), o->buffer};

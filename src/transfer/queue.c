@@ -29,6 +29,15 @@ bool pl_queue_open_fd(struct pl_queue *q)
     return q->fd >= 0;
 }
 
+static void signal_locked(struct pl_queue *q)
+{
+    uint64_t one = 1;
+    if (!q->signalled) {
+        q->signalled = true;
+        (void)!pl_sys.write(q->fd, &one, sizeof one);
+    }
+}
+
 void pl_queue_push(struct pl_queue *q, struct pl_op *op)
 {
     op->next = NULL;
@@ -41,38 +50,42 @@ void pl_queue_push(struct pl_queue *q, struct pl_op *op)
     q->tail = op;
     /* Under the lock: the dispatcher may free the queue as soon as it has this op. */
     if (q->waiting || q->always_signal) {
-        uint64_t one = 1;
-        (void)!pl_sys.write(q->fd, &one, sizeof one);
+        signal_locked(q);
     }
     pthread_mutex_unlock(&q->lock);
 }
 
 void pl_queue_kick(struct pl_queue *q)
 {
-    uint64_t one = 1;
-    (void)!pl_sys.write(q->fd, &one, sizeof one);
+    pthread_mutex_lock(&q->lock);
+    signal_locked(q);
+    pthread_mutex_unlock(&q->lock);
 }
 
-static void drain(struct pl_queue *q)
+static void drain_locked(struct pl_queue *q)
 {
     uint64_t count;
-    if (q->fd >= 0) {
+    if (q->signalled) {
+        q->signalled = false;
         (void)!pl_sys.read(q->fd, &count, sizeof count);
     }
 }
 
 struct pl_op *pl_queue_pop(struct pl_queue *q)
 {
-    pthread_mutex_lock(&q->lock);
-    struct pl_op *op = q->head;
+    if (!q->taken) {
+        pthread_mutex_lock(&q->lock);
+        q->taken = q->head;
+        q->head = q->tail = NULL;
+        if (q->always_signal) {
+            drain_locked(q);
+        }
+        pthread_mutex_unlock(&q->lock);
+    }
+    struct pl_op *op = q->taken;
     if (op) {
-        q->head = op->next;
-        q->tail = q->head ? q->tail : NULL;
+        q->taken = op->next;
     }
-    if (!q->head && q->always_signal) {
-        drain(q);
-    }
-    pthread_mutex_unlock(&q->lock);
     return op;
 }
 
@@ -96,7 +109,7 @@ void pl_queue_wait(struct pl_queue *q, const struct pail_cancel *cancel, int tim
     pthread_mutex_lock(&q->lock);
     q->waiting = false;
     if (!q->always_signal) {
-        drain(q);
+        drain_locked(q);
     }
     pthread_mutex_unlock(&q->lock);
 }

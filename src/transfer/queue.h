@@ -10,6 +10,8 @@ struct pl_queue {
     pthread_mutex_t lock;
     struct pl_op *head, *tail; /* under lock */
     bool waiting;              /* under lock: the dispatcher sleeps in poll */
+    bool signalled;            /* under lock: the descriptor is readable */
+    struct pl_op *taken;       /* dispatcher only: off the queue, not yet handed out */
     bool always_signal;        /* set once: the descriptor is a user's, who polls it himself */
     int fd;                    /* an eventfd, made when first needed; -1 */
 };

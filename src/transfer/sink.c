@@ -110,6 +110,9 @@ pail_code pl_sink_open(struct pl_sink *s, pail_body *user, struct pail_error **e
         return PAIL_OK;
     case PAIL_BODY_FN:
         return user->fn ? PAIL_OK : pl_fail(err, PAIL_E_BAD_ARGUMENT, "the body has no function");
+    case PAIL_BODY_ROOM:
+        s->kind = PL_BODY_GROW;
+        return user->room ? PAIL_OK : pl_fail(err, PAIL_E_BAD_ARGUMENT, "the body has no function");
     }
     return pl_fail(err, PAIL_E_BAD_ARGUMENT, "the kind of body %d is unknown", (int)user->kind);
 }
@@ -139,8 +142,22 @@ pail_code pl_sink_push(struct pl_sink *s, const void *data, size_t n, struct pai
     return PAIL_OK;
 }
 
+/* Once the size is known the sink is memory like any other. */
+static pail_code take_room(struct pl_sink *s, uint64_t size, struct pail_error **err)
+{
+    s->user->buf = size <= SIZE_MAX ? s->user->room(size, s->user->ctx) : NULL;
+    s->user->len = s->user->buf ? (size_t)size : 0;
+    s->kind = PL_BODY_MEM;
+    return s->user->buf ? PAIL_OK
+                        : pl_fail(err, PAIL_E_CALLBACK, "there is no room for %llu bytes",
+                                  (unsigned long long)size);
+}
+
 pail_code pl_sink_expect(struct pl_sink *s, uint64_t size, struct pail_error **err)
 {
+    if (s->kind == PL_BODY_GROW) {
+        return take_room(s, size, err);
+    }
     if (s->kind == PL_BODY_MEM && size > s->user->len) {
         pl_fail(err, PAIL_E_TOO_LARGE, "%llu bytes do not fit into a buffer of %zu",
                 (unsigned long long)size, s->user->len);

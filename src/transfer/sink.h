@@ -5,7 +5,8 @@
 #include "provider/op.h"
 
 struct pl_sink {
-    enum pl_body_kind kind; /* MEM, FILE: any part may come at any time; NONE: a stream, in order */
+    enum pl_body_kind kind; /* MEM, FILE: any part may come at any time; NONE: a stream, in order;
+                               GROW: MEM as soon as the size is known */
     pail_body *user;
     int fd; /* FILE, or a stream to a descriptor; -1: the user's function */
     uint64_t offset;
@@ -16,7 +17,7 @@ struct pl_sink {
 };
 
 PAIL_MUST pail_code pl_sink_open(struct pl_sink *s, pail_body *user, struct pail_error **err);
-/* Where the bytes [at, at + n) of what is read belong. MEM and FILE. */
+/* Where the bytes [at, at + n) of what is read belong. Not a stream. */
 void pl_sink_body(const struct pl_sink *s, uint64_t at, uint64_t n, struct pl_body *body);
 /* Hands the next bytes of a stream on. */
 PAIL_MUST pail_code pl_sink_push(struct pl_sink *s, const void *data, size_t n,

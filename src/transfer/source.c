@@ -62,6 +62,7 @@ pail_code pl_source_open(struct pl_source *s, pail_body *user, struct pail_error
     case PAIL_BODY_FD: s->fd = user->fd; return open_fd(s, err);
     case PAIL_BODY_FN:
         return user->fn ? PAIL_OK : pl_fail(err, PAIL_E_BAD_ARGUMENT, "the body has no function");
+    case PAIL_BODY_ROOM: break;
     }
     return pl_fail(err, PAIL_E_BAD_ARGUMENT, "the kind of body %d is unknown", (int)user->kind);
 }

@@ -35,6 +35,9 @@ struct pl_task_op *pl_task_op_new(struct pl_task *t, enum pl_op_kind kind, const
 void pl_task_op_free(struct pl_task_op *o)
 {
     if (o) {
+        if (o->body.kind == PL_BODY_GROW) {
+            pl_free(o->body.ptr);
+        }
         pl_op_dispose(&o->op);
         pl_free(o);
     }

@@ -89,6 +89,20 @@ static int64_t collect(void *data, size_t n, void *ctx)
     return 0;
 }
 
+/* Asked for once, and for as much as comes. */
+struct room {
+    void *memory;
+    uint64_t size;
+};
+
+static void *exact_room(uint64_t size, void *ctx)
+{
+    struct room *r = ctx;
+    void *memory = size == r->size ? r->memory : NULL;
+    r->memory = NULL;
+    return memory;
+}
+
 static void get_all_ways(size_t n, uint64_t part)
 {
     unsigned char *want = pattern(n, (unsigned)n), *got = malloc(n + 1), *at = got;
@@ -103,6 +117,12 @@ static void get_all_ways(size_t n, uint64_t part)
                   PAIL_OPTS(get, .part_size = part, .concurrency = 3), NULL, &err),
          PAIL_OK);
     CHECK(at == got + n && memcmp(got, want, n) == 0);
+    memset(got, 0, n + 1);
+    pail_body room = *PAIL_ROOM(exact_room, (&(struct room){got, n}));
+    CODE(pail_get(bucket, "big", &room, PAIL_OPTS(get, .part_size = part, .concurrency = 3), NULL,
+                  &err),
+         PAIL_OK);
+    CHECK(room.used == n && memcmp(got, want, n) == 0);
     char path[] = "/tmp/pail-contract-XXXXXX";
     int fd = mkstemp(path);
     CODE(pail_get(bucket, "big", PAIL_PATH(path), PAIL_OPTS(get, .part_size = part, .sync = true),
@@ -126,6 +146,28 @@ static void test_get__parallel_equals_serial_around_a_part(void)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         get_all_ways(sizes[i], PART);
     }
+}
+
+static void test_get__room_for_an_empty_object_a_range_a_suffix_and_none(void)
+{
+    char buf[16];
+    put_text("empty", "");
+    put_text("k", "0123456789");
+    static const struct {
+        const char *key;
+        pail_range range;
+        const char *want;
+    } cases[] = {{"empty", {0}, ""}, {"k", {3, 4, 0}, "3456"}, {"k", {0, 0, 3}, "789"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pail_body body = *PAIL_ROOM(exact_room, (&(struct room){buf, strlen(cases[i].want)}));
+        CODE(pail_get(bucket, cases[i].key, &body, PAIL_OPTS(get, .range = cases[i].range), NULL,
+                      &err),
+             PAIL_OK);
+        CHECK(body.used == strlen(cases[i].want) && memcmp(buf, cases[i].want, body.used) == 0);
+    }
+    CODE(pail_get(bucket, "k", PAIL_ROOM(exact_room, (&(struct room){NULL, 10})), NULL, NULL, &err),
+         PAIL_E_CALLBACK);
+    CODE(pail_put(bucket, "k", PAIL_ROOM(exact_room, NULL), NULL, NULL, &err), PAIL_E_BAD_ARGUMENT);
 }
 
 static void test_get__many_ranges_overlapping_unordered_empty_and_past_the_end(void)
@@ -190,6 +232,7 @@ void read_suite(void)
     CONTRACT(test_get__buffer_that_is_too_small_says_so);
     CONTRACT(test_get__missing_object_is_not_found_and_leaves_the_file);
     CONTRACT(test_get__parallel_equals_serial_around_a_part);
+    CONTRACT(test_get__room_for_an_empty_object_a_range_a_suffix_and_none);
     CONTRACT(test_get__many_ranges_overlapping_unordered_empty_and_past_the_end);
     CONTRACT(test_stat__tells_size_time_and_etag);
     CONTRACT(test_get__a_sink_that_stops_ends_the_call);

@@ -38,7 +38,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         query = self.query()
         if "uploads" in query:
-            return self.answer("uploads", body=XML + "<ListMultipartUploadsResult/>")
+            uploads = "".join(f"<Upload><Key>{key}</Key><UploadId>u</UploadId></Upload>"
+                              for key in self.server.uploads)
+            return self.answer("uploads", body=f"{XML}<ListMultipartUploadsResult>{uploads}"
+                               "</ListMultipartUploadsResult>")
         if "versions" in query:
             return self.answer("versions", 501)
         if self.key:
@@ -74,7 +77,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer("delete_many", body=XML + "<DeleteResult/>")
 
     def do_DELETE(self):
-        self.query()
+        query = self.query()
+        if "uploadId" in query:
+            self.server.uploads.remove(self.key)
+            return self.answer("abort", 204)
+        if self.server.uploads:
+            return self.answer("refused", 409, "<Error><Code>BucketNotEmpty</Code></Error>")
         self.answer("delete", 204)
 
 
@@ -83,7 +91,7 @@ class Requests(unittest.TestCase):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.seen, self.server.gone = collections.Counter(), set()
-        self.server.put = {}
+        self.server.put, self.server.uploads = {}, []
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
@@ -137,7 +145,13 @@ class Requests(unittest.TestCase):
         self.bucket.delete(delete_contents=True)
         seen = self.seen()
         self.assertEqual(len(self.server.gone), 5000)
-        self.assertEqual(seen, {"list": 5, "delete_many": 5, "uploads": 1, "delete": 1})
+        self.assertEqual(seen, {"list": 5, "delete_many": 5, "delete": 1})
+
+    def test_delete_contents__uploads_that_hold_the_bucket_are_ended(self):
+        self.server.gone, self.server.uploads = set(KEYS), ["begun"]
+        self.bucket.delete(delete_contents=True)
+        self.assertEqual(self.seen(), {"list": 1, "refused": 1, "uploads": 1, "abort": 1,
+                                       "delete": 1})
 
 
 if __name__ == "__main__":
