@@ -1,123 +1,18 @@
 #include "cred/gcs.h"
 
-#include <errno.h>
 #include <fcntl.h>
 
 #include "base/sys.h"
-#include "codec/json.h"
+#include "codec/url.h"
 #include "cred/gcs_auth.h"
 #include "sign/jwt.h"
 
-enum {
-    FILE_BYTES_MAX = 1 << 20,
-    HOUR_MS = 3600 * 1000,
-    AHEAD_MS = 225 * 1000,
-    LATE_MS = 10 * 1000
-};
-
-static pail_code out_of_memory(struct pail_error **err)
-{
-    return pl_fail(err, PAIL_E_NO_MEMORY, "no memory for credentials");
-}
+enum { HOUR_MS = 3600 * 1000, AHEAD_MS = 225 * 1000, LATE_MS = 10 * 1000 };
 
 static bool copy(char **to, const char *text)
 {
     *to = text ? pl_strdup(text) : NULL;
     return !text || *to;
-}
-
-static bool set_name(struct pl_gcs_auth *a, const char *kind, const char *who, const char *where)
-{
-    struct pl_buf text = PL_BUF_MAX(4096);
-    pl_buf_printf(&text, "%s%s%s (%s)", kind, who ? " " : "", who ? who : "", where);
-    pl_free(a->name);
-    a->name = pl_buf_take(&text);
-    pl_buf_dispose(&text);
-    return a->name != NULL;
-}
-
-static pail_code lacks(const char *where, const char *member, struct pail_error **err)
-{
-    return pl_fail(err, PAIL_E_BAD_CONFIG, "%s has no \"%s\"", where, member);
-}
-
-static pail_code read_account(struct pl_gcs_auth *a, const json_t *root, const char *where,
-                              struct pail_error **err)
-{
-    const char *email = pl_json_text(root, "client_email"),
-               *pem = pl_json_text(root, "private_key");
-    if (!email || !pem) {
-        return lacks(where, email ? "private_key" : "client_email", err);
-    }
-    a->source = PL_GCS_ACCOUNT;
-    bool fine = copy(&a->email, email) && copy(&a->key_id, pl_json_text(root, "private_key_id")) &&
-                copy(&a->project, pl_json_text(root, "project_id")) &&
-                copy(&a->token_uri, pl_json_text(root, "token_uri")) &&
-                set_name(a, "service account", email, where);
-    return fine ? pl_rsa_parse(pl_str_c(pem), where, &a->key, err) : out_of_memory(err);
-}
-
-static pail_code read_user(struct pl_gcs_auth *a, const json_t *root, const char *where,
-                           struct pail_error **err)
-{
-    static const char *const names[] = {"client_id", "client_secret", "refresh_token"};
-    char **to[] = {&a->client_id, &a->client_secret, &a->refresh_token};
-    for (size_t i = 0; i < 3; i++) {
-        const char *value = pl_json_text(root, names[i]);
-        if (!value) {
-            return lacks(where, names[i], err);
-        }
-        if (!copy(to[i], value)) {
-            return out_of_memory(err);
-        }
-    }
-    a->source = PL_GCS_USER;
-    bool fine = copy(&a->token_uri, pl_json_text(root, "token_uri")) &&
-                copy(&a->project, pl_json_text(root, "quota_project_id")) &&
-                set_name(a, "user login", NULL, where);
-    return fine ? PAIL_OK : out_of_memory(err);
-}
-
-/* where: the file, or the setting that holds the text. */
-static pail_code read_json(struct pl_gcs_auth *a, struct pl_str text, const char *where,
-                           struct pail_error **err)
-{
-    json_t *root = NULL;
-    if (pl_json_parse(text, where, &root, err)) {
-        if (err && *err) {
-            (*err)->code = PAIL_E_BAD_CONFIG;
-        }
-        return PAIL_E_BAD_CONFIG;
-    }
-    const char *type = pl_json_text(root, "type");
-    pail_code rc = PAIL_OK;
-    if (type && strcmp(type, "service_account") == 0) {
-        rc = read_account(a, root, where, err);
-    } else if (type && strcmp(type, "authorized_user") == 0) {
-        rc = read_user(a, root, where, err);
-    } else {
-        rc = pl_fail(err, PAIL_E_BAD_CONFIG, "%s is a credential of type \"%.40s\"", where,
-                     type ? type : "");
-        pl_error_hint(err, "the types known are service_account and authorized_user; or set "
-                           "google_token");
-    }
-    json_decref(root);
-    return rc;
-}
-
-static pail_code read_file(struct pl_gcs_auth *a, const char *path, struct pail_error **err)
-{
-    size_t len = 0;
-    char *text = pl_sys_read_file(path, FILE_BYTES_MAX, &len);
-    if (!text) {
-        char room[128];
-        return pl_fail(err, PAIL_E_BAD_CONFIG, "cannot read the credentials in %s: %s", path,
-                       pl_errno_text(errno, room, sizeof room));
-    }
-    pail_code rc = read_json(a, pl_str_n(text, len), path, err);
-    pl_zero(text, len);
-    pl_free(text);
-    return rc;
 }
 
 /* What "gcloud auth application-default login" writes; not there: PAIL_OK with NOBODY. */
@@ -134,7 +29,7 @@ static pail_code read_well_known(struct pl_gcs_auth *a, struct pail_error **err)
     pl_buf_puts(&path, "/application_default_credentials.json");
     pail_code rc = pl_buf_rc(&path) || pl_sys.stat(AT_FDCWD, path.ptr, &st, 0)
                        ? PAIL_OK
-                       : read_file(a, path.ptr, err);
+                       : pl_gcs_read_file(a, path.ptr, err);
     pl_buf_dispose(&path);
     return rc;
 }
@@ -146,53 +41,90 @@ static pail_code find(struct pl_gcs_auth *a, const struct pl_settings *s, bool i
     const char *token = pl_settings_get(s, "google_token");
     const char *text = pl_settings_get(s, "google_service_account_key");
     if (pl_settings_bool(s, "google_skip_signature", false)) {
-        return set_name(a, "none", NULL, "google_skip_signature") ? PAIL_OK : out_of_memory(err);
+        return pl_gcs_set_name(a, "none", NULL, "google_skip_signature") ? PAIL_OK
+                                                                         : pl_gcs_no_memory(err);
     }
     if (token) {
         a->source = PL_GCS_BEARER;
-        a->expires_ms = INT64_MAX;
-        return copy(&a->token, token) &&
-                       set_name(a, "bearer token", NULL, pl_settings_origin(s, "google_token"))
+        pl_gcs_token_set(&a->token, token, INT64_MAX);
+        return a->token.text && pl_gcs_set_name(a, "bearer token", NULL,
+                                                pl_settings_origin(s, "google_token"))
                    ? PAIL_OK
-                   : out_of_memory(err);
+                   : pl_gcs_no_memory(err);
     }
     if (text) {
-        return read_json(a, pl_str_c(text), "google_service_account_key", err);
+        return pl_gcs_read_json(a, pl_str_c(text), "google_service_account_key", err);
     }
     for (size_t i = 0; i < 2; i++) {
         if (pl_settings_get(s, files[i])) {
-            return read_file(a, pl_settings_get(s, files[i]), err);
+            return pl_gcs_read_file(a, pl_settings_get(s, files[i]), err);
         }
     }
     if (emulator && !pl_settings_get(s, "gcs_metadata_host")) {
-        return set_name(a, "none", NULL, "an endpoint of its own without credentials")
+        return pl_gcs_set_name(a, "none", NULL, "an endpoint of its own without credentials")
                    ? PAIL_OK
-                   : out_of_memory(err);
+                   : pl_gcs_no_memory(err);
     }
     pail_code rc = ignore_environment ? PAIL_OK : read_well_known(a, err);
     if (rc || a->source != PL_GCS_NOBODY) {
         return rc;
     }
     a->source = PL_GCS_METADATA;
-    return set_name(a, "this machine's account", NULL, "metadata server") ? PAIL_OK
-                                                                          : out_of_memory(err);
+    return pl_gcs_set_name(a, "this machine's account", NULL, "metadata server")
+               ? PAIL_OK
+               : pl_gcs_no_memory(err);
+}
+
+/* The host of gcs_endpoint, which whoever runs this has chosen. */
+static bool set_own_host(struct pl_gcs_auth *a, const struct pl_settings *s)
+{
+    const char *given = pl_settings_get(s, "gcs_endpoint");
+    struct pl_buf text = PL_BUF_MAX(2048);
+    struct pl_url url;
+    pl_buf_puts(&text, given && !strstr(given, "://") ? "http://" : "");
+    pl_buf_puts(&text, given ? given : "");
+    if (given && *given && !pl_url_parse(pl_buf_view(&text), &url, NULL)) {
+        a->own_host = pl_strndup(url.host.ptr, url.host.len);
+    } else {
+        given = NULL;
+    }
+    pl_buf_dispose(&text);
+    return !given || a->own_host;
+}
+
+static pail_code prepare(struct pl_gcs_auth *a, const struct pl_settings *s,
+                         struct pail_error **err)
+{
+    const char *host = pl_settings_get(s, "gcs_metadata_host");
+    const char *iam = pl_settings_get(s, "google_iam_endpoint");
+    a->exchange = pl_settings_bool(s, "google_token_exchange", false);
+    a->lifetime_s = HOUR_MS / 1000;
+    return copy(&a->metadata_host, host ? host : "metadata.google.internal") &&
+                   copy(&a->iam_endpoint, iam ? iam : "https://iamcredentials.googleapis.com") &&
+                   set_own_host(a, s)
+               ? PAIL_OK
+               : pl_gcs_no_memory(err);
 }
 
 pail_code pl_gcs_auth_new(const struct pl_settings *settings, bool ignore_environment,
                           bool emulator, struct pl_gcs_auth **out, struct pail_error **err)
 {
-    const char *host = pl_settings_get(settings, "gcs_metadata_host");
+    const char *target = pl_settings_get(settings, "google_impersonate_service_account");
     struct pl_gcs_auth *a = pl_calloc(1, sizeof *a);
     if (!a) {
-        return out_of_memory(err);
+        return pl_gcs_no_memory(err);
     }
     pthread_mutex_init(&a->lock, NULL);
-    a->exchange = pl_settings_bool(settings, "google_token_exchange", false);
-    pail_code rc = copy(&a->metadata_host, host ? host : "metadata.google.internal")
-                       ? find(a, settings, ignore_environment, emulator, err)
-                       : out_of_memory(err);
+    a->ignore_environment = ignore_environment;
+    pail_code rc = prepare(a, settings, err);
+    rc = rc ? rc : find(a, settings, ignore_environment, emulator, err);
+    rc = rc || !target ? rc : pl_gcs_impersonate(a, target, err);
+    if (!rc && a->target && a->source == PL_GCS_BEARER) { /* what is given is not the last one */
+        a->base = a->token;
+        a->token = (struct pl_gcs_token){0};
+    }
     if (!rc && !a->token_uri && !copy(&a->token_uri, "https://oauth2.googleapis.com/token")) {
-        rc = out_of_memory(err);
+        rc = pl_gcs_no_memory(err);
     }
     if (rc) {
         pl_gcs_auth_free(a);
@@ -202,6 +134,19 @@ pail_code pl_gcs_auth_new(const struct pl_settings *settings, bool ignore_enviro
     return PAIL_OK;
 }
 
+static void external_dispose(struct pl_gcs_external *x)
+{
+    char *plain[] = {x->audience,   x->subject_type, x->project,         x->file, x->url, x->field,
+                     x->region_url, x->session_url,  x->verification_url};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        pl_free(plain[i]);
+    }
+    for (size_t i = 0; i < PL_GCS_HEADERS_MAX; i++) {
+        pl_free(x->header_names[i]);
+        pl_free_secret(x->header_values[i]);
+    }
+}
+
 void pl_gcs_auth_free(struct pl_gcs_auth *a)
 {
     if (!a) {
@@ -209,11 +154,14 @@ void pl_gcs_auth_free(struct pl_gcs_auth *a)
     }
     pthread_mutex_destroy(&a->lock);
     pl_rsa_free(a->key);
-    pl_free_secret(a->token);
+    pl_free_secret(a->token.text);
+    pl_free_secret(a->base.text);
     pl_free_secret(a->client_secret);
     pl_free_secret(a->refresh_token);
-    char *plain[] = {a->name,      a->email,     a->key_id,       a->project,
-                     a->token_uri, a->client_id, a->metadata_host};
+    external_dispose(&a->external);
+    char *plain[] = {a->name,      a->email,      a->key_id,   a->project,       a->token_uri,
+                     a->client_id, a->machine,    a->own_host, a->metadata_host, a->iam_endpoint,
+                     a->target,    a->target_url, a->delegates};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         pl_free(plain[i]);
     }
@@ -222,8 +170,8 @@ void pl_gcs_auth_free(struct pl_gcs_auth *a)
 
 static bool is_fetched(const struct pl_gcs_auth *a)
 {
-    return a->source == PL_GCS_USER || a->source == PL_GCS_METADATA ||
-           (a->source == PL_GCS_ACCOUNT && a->exchange);
+    return a->target || a->source == PL_GCS_USER || a->source == PL_GCS_METADATA ||
+           a->source == PL_GCS_EXTERNAL || (a->source == PL_GCS_ACCOUNT && a->exchange);
 }
 
 bool pl_gcs_auth_lacks(struct pl_gcs_auth *a, int64_t now_ms, bool *now)
@@ -232,33 +180,42 @@ bool pl_gcs_auth_lacks(struct pl_gcs_auth *a, int64_t now_ms, bool *now)
         return false;
     }
     pthread_mutex_lock(&a->lock);
-    *now = !a->token || a->expires_ms - now_ms < LATE_MS;
-    bool soon = a->token && a->expires_ms - now_ms < AHEAD_MS && now_ms - a->failed_ms > 30 * 1000;
+    const struct pl_gcs_token *t = &a->token;
+    *now = !t->text || t->expires_ms - now_ms < LATE_MS;
+    bool soon = t->text && t->expires_ms - now_ms < AHEAD_MS && now_ms - a->failed_ms > 30 * 1000;
     pthread_mutex_unlock(&a->lock);
     return *now || soon;
 }
 
 bool pl_gcs_auth_forget(struct pl_gcs_auth *a)
 {
-    if (a->source == PL_GCS_NOBODY || a->source == PL_GCS_BEARER) {
+    if (!a->target && (a->source == PL_GCS_NOBODY || a->source == PL_GCS_BEARER)) {
         return false;
     }
     pthread_mutex_lock(&a->lock);
-    pl_free_secret(a->token);
-    a->token = NULL;
+    pl_gcs_token_set(&a->token, NULL, 0);
     pthread_mutex_unlock(&a->lock);
     return true;
 }
 
-void pl_gcs_auth_keep(struct pl_gcs_auth *a, const char *token, int64_t expires_ms)
+void pl_gcs_token_set(struct pl_gcs_token *to, const char *text, int64_t expires_ms)
 {
-    char *kept = pl_strdup(token);
-    pthread_mutex_lock(&a->lock);
-    if (kept) {
-        pl_free_secret(a->token);
-        a->token = kept;
-        a->expires_ms = expires_ms;
+    char *kept = text ? pl_strdup(text) : NULL;
+    if (kept || !text) {
+        pl_free_secret(to->text);
+        *to = (struct pl_gcs_token){kept, expires_ms};
     }
+}
+
+void pl_gcs_auth_keep(struct pl_gcs_auth *a, const char *token, int64_t expires_ms,
+                      const struct pl_gcs_token *base)
+{
+    pthread_mutex_lock(&a->lock);
+    if (base) { /* renewed together */
+        pl_gcs_token_set(&a->base, base->text, base->expires_ms);
+        expires_ms = expires_ms < base->expires_ms ? expires_ms : base->expires_ms;
+    }
+    pl_gcs_token_set(&a->token, token, expires_ms);
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -272,8 +229,8 @@ pail_code pl_gcs_self_signed(const struct pl_gcs_auth *a, bool for_exchange, int
     pl_buf_puts(&claims, "{\"iss\":");
     fine = pl_json_quote(&claims, pl_str_c(a->email)) && fine;
     if (for_exchange) { /* SPEC RFC 7523#3; a subject would ask for somebody else's token */
-        pl_buf_puts(&claims,
-                    ",\"scope\":\"https://www.googleapis.com/auth/devstorage.full_control\"");
+        pl_buf_printf(&claims, ",\"scope\":\"%s\"",
+                      a->target ? PL_GCS_SCOPE_CLOUD : PL_GCS_SCOPE_STORAGE);
         pl_buf_puts(&claims, ",\"aud\":");
         fine = pl_json_quote(&claims, pl_str_c(a->token_uri)) && fine;
     } else { /* SPEC google.aip.dev/auth/4111: no exchange */
@@ -297,7 +254,7 @@ static pail_code renew(struct pl_gcs_auth *a, int64_t now_ms, struct pail_error 
     struct pl_buf token = PL_BUF_MAX(16 * 1024);
     pail_code rc = pl_gcs_self_signed(a, false, now_ms, &token, err);
     if (!rc) {
-        pl_gcs_auth_keep(a, token.ptr, now_ms + HOUR_MS);
+        pl_gcs_auth_keep(a, token.ptr, now_ms + HOUR_MS, NULL);
         pl_zero(token.ptr, token.cap);
     }
     pl_buf_dispose(&token);
@@ -311,16 +268,16 @@ pail_code pl_gcs_auth_header(struct pl_gcs_auth *a, int64_t now_ms, struct pl_bu
         return PAIL_OK;
     }
     pthread_mutex_lock(&a->lock);
-    bool stale = !a->token || a->expires_ms - now_ms < AHEAD_MS;
+    bool stale = !a->token.text || a->token.expires_ms - now_ms < AHEAD_MS;
     pthread_mutex_unlock(&a->lock);
     pail_code rc =
-        stale && a->source == PL_GCS_ACCOUNT && !a->exchange ? renew(a, now_ms, err) : PAIL_OK;
+        stale && !is_fetched(a) && a->source == PL_GCS_ACCOUNT ? renew(a, now_ms, err) : PAIL_OK;
     pthread_mutex_lock(&a->lock);
-    if (a->token) {
+    if (a->token.text) {
         pl_buf_puts(out, "Bearer ");
-        pl_buf_puts(out, a->token);
+        pl_buf_puts(out, a->token.text);
     }
-    bool have = a->token && !pl_buf_rc(out);
+    bool have = a->token.text && !pl_buf_rc(out);
     pthread_mutex_unlock(&a->lock);
     return rc || have ? rc : pl_fail(err, PAIL_E_NO_CREDENTIALS, "there is no token for Google");
 }
@@ -332,11 +289,12 @@ const char *pl_gcs_auth_project(const struct pl_gcs_auth *a)
 
 bool pl_gcs_auth_key(const struct pl_gcs_auth *a, const char **email, struct evp_pkey_st **key)
 {
-    if (a->key && email && key) {
+    bool own = a->key && !a->target;
+    if (own && email && key) {
         *email = a->email;
         *key = a->key;
     }
-    return a->key != NULL;
+    return own;
 }
 
 const char *pl_gcs_auth_name(const struct pl_gcs_auth *a)

@@ -30,6 +30,24 @@ PAIL_MUST pail_code pl_gcs_auth_header(struct pl_gcs_auth *auth, int64_t now_ms,
 const char *pl_gcs_auth_project(const struct pl_gcs_auth *auth);
 /* For signed URLs: the account and its RSA key. False: there is no key at hand. */
 bool pl_gcs_auth_key(const struct pl_gcs_auth *auth, const char **email, struct evp_pkey_st **key);
+/* Whether an account signs whose key is not here: by IAM's signBlob. *email: whose address stands
+ * in what is signed; NULL: it has to be fetched first. */
+bool pl_gcs_auth_signs_elsewhere(struct pl_gcs_auth *auth, const char **email);
+/* The fetching of that address, from the metadata server. Borrows auth. NULL with *err. */
+struct pl_errand *pl_gcs_email_errand(struct pl_gcs_auth *auth, struct pail_error **err);
+/* What a signature is wanted of, and what becomes of it. */
+struct pl_gcs_blob_use {
+    /* Adds what is to be signed by email. */
+    pail_code (*write)(void *ctx, const char *email, int64_t now_ms, struct pl_buf *to_sign,
+                       struct pail_error **err);
+    /* The signature's bytes are there. */
+    pail_code (*done)(void *ctx, struct pl_str signature, struct pail_error **err);
+    void (*free)(void *ctx);
+};
+/* The fetching of a signature; address and token must be there. Borrows auth, takes ctx. NULL with
+ * *err. Source: IAM Service Account Credentials API "signBlob". */
+struct pl_errand *pl_gcs_blob_errand(struct pl_gcs_auth *auth, const struct pl_gcs_blob_use *use,
+                                     void *ctx, struct pail_error **err);
 /* "service account NAME (FILE)", ...: what is used, for explain. */
 const char *pl_gcs_auth_name(const struct pl_gcs_auth *auth);
 

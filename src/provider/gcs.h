@@ -19,10 +19,18 @@ enum {
     PL_GCS_BATCH_MAX = 100,  /* SPEC "Batch requests": calls of one request */
     PL_GCS_PARTS_MAX = 10000,
     PL_GCS_BEGUN = 64,
+    PL_GCS_SIGNED = 16,
     PL_GCS_TARGET_MAX = 16 * 1024
 };
 
 struct pl_gcs_auth; /* cred/gcs.h */
+
+/* A URL that IAM signed. Owned; zero: none. */
+struct pl_gcs_signed {
+    char *wish; /* what it is of */
+    char *url;
+    int64_t time_ms; /* from when on it is good */
+};
 
 struct pl_gcs {
     struct pl_dialect dialect; /* first */
@@ -36,6 +44,8 @@ struct pl_gcs {
      */
     char begun[PL_GCS_BEGUN][PL_GCS_ID_HEX];
     size_t begun_next;
+    struct pl_gcs_signed signed_urls[PL_GCS_SIGNED]; /* the oldest makes room */
+    size_t signed_next;
     char *host, *base_path; /* lower case; "" or "/path" without a final '/' */
 };
 
@@ -151,6 +161,15 @@ bool pl_gcs_whole_sum(const struct pl_op *op, struct pl_sum_value *out);
 /* gcs_sign.c: signed URLs, of the XML API's path style. */
 PAIL_MUST pail_code pl_gcs_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
                                    struct pail_error **err);
+
+bool pl_gcs_can_sign(const struct pl_gcs *gcs);
+bool pl_gcs_has_key(const struct pl_gcs *gcs); /* at hand, to sign URLs with */
+/* Where an account signs whose key is elsewhere: a number that is the same for the same wish; 0:
+ * the URL is there. */
+uint64_t pl_gcs_sign_lacks(struct pl_gcs *gcs, const struct pl_op *op, int64_t now_ms);
+struct pl_errand *pl_gcs_sign_errand(struct pl_gcs *gcs, const struct pl_op *op,
+                                     struct pail_error **err);
+void pl_gcs_signed_dispose(struct pl_gcs_signed *s);
 
 /* The dialect alone, as golden tests use it; its lock is made by http_provider. */
 PAIL_MUST pail_code pl_gcs_dialect_new(const struct pl_provider_env *env, struct pl_dialect **out,

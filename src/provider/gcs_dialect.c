@@ -5,7 +5,8 @@
 
 static const uint64_t MIB = UINT64_C(1) << 20, TIB = UINT64_C(1) << 40;
 
-enum { LIST_PAGE = 1000, TRANSFER_CONCURRENCY = 8, NEED_TOKEN = 1 };
+enum { LIST_PAGE = 1000, TRANSFER_CONCURRENCY = 8 };
+enum { NEED_TOKEN = 1, NEED_EMAIL = 2, NEED_SIGNATURE = 16 }; /* of pl_need.what */
 
 static struct pl_gcs *of(struct pl_dialect *d)
 {
@@ -22,9 +23,8 @@ static void gcs_caps(struct pl_dialect *d, struct pl_caps *out)
     }
     can[PAIL_CAN_TAGS] = PAIL_NO;
     can[PAIL_CAN_MULTIPART] = PAIL_EMULATED;
-    bool signs = pl_gcs_auth_key(of(d)->auth, NULL, NULL) ||
-                 pl_settings_get(of(d)->settings, "google_hmac_secret");
-    can[PAIL_CAN_PRESIGN_GET] = can[PAIL_CAN_PRESIGN_PUT] = signs ? PAIL_NATIVE : PAIL_NO;
+    can[PAIL_CAN_PRESIGN_GET] = can[PAIL_CAN_PRESIGN_PUT] =
+        pl_gcs_can_sign(of(d)) ? PAIL_NATIVE : PAIL_NO;
     out->limit[PAIL_LIMIT_PART_MIN] = 1;
     out->limit[PAIL_LIMIT_PART_MAX] = out->limit[PAIL_LIMIT_PUT] = 5 * TIB;
     out->limit[PAIL_LIMIT_PARTS] = PL_GCS_PARTS_MAX;
@@ -60,17 +60,31 @@ static bool gcs_is_own_write(struct pl_dialect *d, const struct pl_op *op,
 static void gcs_need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms,
                      struct pl_need *out)
 {
-    if (op->kind != PL_OP_PRESIGN && op->kind != PL_OP_MP_BEGIN &&
-        pl_gcs_auth_lacks(of(d)->auth, now_ms, &out->now)) {
+    struct pl_gcs *gcs = of(d);
+    const char *email = NULL;
+    bool by_iam = op->kind == PL_OP_PRESIGN && !pl_gcs_has_key(gcs) &&
+                  pl_gcs_auth_signs_elsewhere(gcs->auth, &email);
+    if (op->kind == PL_OP_MP_BEGIN || (op->kind == PL_OP_PRESIGN && !by_iam)) {
+        return; /* asks nobody */
+    }
+    if (pl_gcs_auth_lacks(gcs->auth, now_ms, &out->now)) {
         out->what = NEED_TOKEN;
+    }
+    if (!by_iam || out->now) {
+        return;
+    }
+    uint64_t lacks = email ? pl_gcs_sign_lacks(gcs, op, now_ms) : 0;
+    if (!email || lacks) {
+        *out = (struct pl_need){.what = email ? NEED_SIGNATURE + lacks : NEED_EMAIL, .now = true};
     }
 }
 
 static struct pl_errand *gcs_errand(struct pl_dialect *d, const struct pl_op *op, uint64_t what,
                                     struct pail_error **err)
 {
-    (void)op, (void)what;
-    return pl_gcs_auth_errand(of(d)->auth, err);
+    return what == NEED_TOKEN   ? pl_gcs_auth_errand(of(d)->auth, err)
+           : what == NEED_EMAIL ? pl_gcs_email_errand(of(d)->auth, err)
+                                : pl_gcs_sign_errand(of(d), op, err);
 }
 
 static pail_code gcs_refresh(struct pl_dialect *d, struct pail_error **err)
@@ -123,6 +137,9 @@ static void gcs_free(struct pl_dialect *d)
 {
     struct pl_gcs *gcs = of(d);
     pl_gcs_auth_free(gcs->auth);
+    for (size_t i = 0; i < PL_GCS_SIGNED; i++) {
+        pl_gcs_signed_dispose(&gcs->signed_urls[i]);
+    }
     pl_free(gcs->host);
     pl_free(gcs->base_path);
     pl_free(gcs);

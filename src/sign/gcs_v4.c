@@ -21,6 +21,11 @@ struct work {
     struct pail_error **err;
 };
 
+static bool is_rsa(const struct pl_gcs_v4 *in)
+{
+    return in->key || in->is_elsewhere;
+}
+
 static pail_code canonical_headers(struct work *w, struct pl_str *payload)
 {
     struct pl_header all[PL_CANONICAL_MAX];
@@ -92,7 +97,13 @@ static bool sign_hmac(struct work *w, struct pl_hmac *h)
 static pail_code sign_rsa(struct work *w)
 {
     struct pl_buf raw = PL_BUF_MAX(8 * 1024);
-    pail_code rc = pl_rsa_sign(w->in->key, pl_buf_view(&w->to_sign), &raw, w->err);
+    pail_code rc = PAIL_OK;
+    if (w->in->is_elsewhere) {
+        pl_buf_str(&raw, w->in->signature);
+    } else {
+        rc = pl_rsa_sign(w->in->key, pl_buf_view(&w->to_sign), &raw, w->err);
+    }
+    rc = rc ? rc : pl_buf_rc(&raw);
     char *room = rc ? NULL : pl_buf_reserve(&w->signature, 2 * raw.len + 1);
     if (room) {
         pl_hex_encode(room, raw.ptr, raw.len);
@@ -123,7 +134,7 @@ static pail_code sign(struct work *w, struct pl_str payload)
         rc = pl_buf_rc(&w->to_sign);
     }
     if (!rc) {
-        rc = w->in->key         ? sign_rsa(w)
+        rc = is_rsa(w->in)      ? sign_rsa(w)
              : sign_hmac(w, &h) ? pl_buf_rc(&w->signature)
                                 : PAIL_E_UNSUPPORTED;
     }
@@ -135,7 +146,7 @@ pail_code pl_gcs_v4_url(const struct pl_gcs_v4 *in, struct pl_buf *out, struct p
                         struct pl_buf *to_sign, struct pail_error **err)
 {
     struct work w = {.in = in,
-                     .algorithm = in->key ? "GOOG4-RSA-SHA256" : "GOOG4-HMAC-SHA256",
+                     .algorithm = is_rsa(in) ? "GOOG4-RSA-SHA256" : "GOOG4-HMAC-SHA256",
                      .headers = PL_BUF_MAX(TEXT_MAX),
                      .names = PL_BUF_MAX(TEXT_MAX),
                      .query = PL_BUF_MAX(TEXT_MAX),
@@ -153,7 +164,7 @@ pail_code pl_gcs_v4_url(const struct pl_gcs_v4 *in, struct pl_buf *out, struct p
     pail_code rc = canonical_headers(&w, &payload);
     rc = rc ? rc : canonical_query(&w);
     rc = rc ? rc : sign(&w, payload);
-    if (!rc) {
+    if (!rc && out) {
         pl_buf_printf(out, "%s://%s", in->scheme, in->host);
         pl_buf_str(out, in->path);
         pl_buf_putc(out, '?');

@@ -13,6 +13,10 @@ struct pl_gcs_v4 {
     const char *id;          /* the service account's address, or the HMAC key's access id */
     struct evp_pkey_st *key; /* RSA; NULL: HMAC with secret */
     struct pl_str secret;
+    /* An RSA key that somebody else has: what it made of *to_sign, raw; empty: only to_sign is
+     * wanted. */
+    bool is_elsewhere;
+    struct pl_str signature;
     const char *method, *scheme, *host; /* "https"; host as the Host header will say it */
     const char *signed_host; /* NULL: host; Google's own clients sign one without its port */
     struct pl_str path;      /* encoded as on the wire */
@@ -23,8 +27,9 @@ struct pl_gcs_v4 {
     int64_t time_ms;
 };
 
-/* Adds the URL. canonical, to_sign: for tests and to compare with what the service says; may be
- * NULL. Errors: PAIL_E_BAD_ARGUMENT (expiry; too many headers), PAIL_E_NO_MEMORY. */
+/* Adds the URL; out NULL: it is not wanted. canonical, to_sign: for tests and to compare with what
+ * the service says; may be NULL. Errors: PAIL_E_BAD_ARGUMENT (expiry; too many headers),
+ * PAIL_E_NO_MEMORY. */
 PAIL_MUST pail_code pl_gcs_v4_url(const struct pl_gcs_v4 *in, struct pl_buf *out,
                                   struct pl_buf *canonical, struct pl_buf *to_sign,
                                   struct pail_error **err);

@@ -17,6 +17,43 @@ static int no_passphrase(char *room, int size, int for_writing, void *ctx)
     return -1;
 }
 
+/* The first line that cannot be one of a key in PEM (RFC 7468); 0: all can. */
+static unsigned bad_line(struct pl_str pem)
+{
+    struct pl_str line = pl_str_trim(pl_str_split(&pem, '\n'));
+    unsigned n = 1;
+    if (!pl_str_starts(line, PL_STR("-----BEGIN "))) {
+        return n;
+    }
+    while (pem.ptr) {
+        line = pl_str_trim(pl_str_split(&pem, '\n'));
+        n++;
+        if (pl_str_starts(line, PL_STR("-----END "))) {
+            return 0;
+        }
+        for (size_t i = 0; i < line.len; i++) {
+            char c = line.ptr[i];
+            if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                  c == '+' || c == '/' || c == '=')) {
+                return n;
+            }
+        }
+    }
+    return n; /* its end is missing */
+}
+
+static pail_code no_key(struct pl_str pem, const char *name, struct pail_error **err)
+{
+    unsigned line = bad_line(pem);
+    pail_code rc = line ? pl_fail(err, PAIL_E_BAD_CONFIG,
+                                  "%s is no RSA private key in PEM: line %u of the key", name, line)
+                        : pl_fail(err, PAIL_E_BAD_CONFIG,
+                                  "%s is no RSA private key in PEM without a passphrase", name);
+    pl_error_hint(err, "take the file as it was downloaded: in JSON each line of the key ends with "
+                       "\\n, from -----BEGIN PRIVATE KEY----- to -----END PRIVATE KEY-----");
+    return rc;
+}
+
 pail_code pl_rsa_parse(struct pl_str pem, const char *name, struct evp_pkey_st **out,
                        struct pail_error **err)
 {
@@ -28,7 +65,7 @@ pail_code pl_rsa_parse(struct pl_str pem, const char *name, struct evp_pkey_st *
         EVP_PKEY_get_size(*out) > SIGNATURE_MAX) {
         EVP_PKEY_free(*out);
         *out = NULL;
-        return pl_fail(err, PAIL_E_BAD_CONFIG, "%s is no RSA private key in PEM", name);
+        return no_key(pem, name, err);
     }
     return PAIL_OK;
 }

@@ -13,23 +13,24 @@ EMAIL = 'pail@pail-test.iam.example'
 
 
 def make_key(folder):
-    """A throw-away key: the public half's path and the private half's text."""
+    """A throw-away key: the paths of its public and its private half."""
     key, public = folder / 'key.pem', folder / 'pub.pem'
     quiet = {'check': True, 'stderr': subprocess.DEVNULL}
     subprocess.run(['openssl', 'genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-out', key], **quiet)
     subprocess.run(['openssl', 'pkey', '-in', key, '-pubout', '-out', public], **quiet)
-    return public, key.read_text()
+    return public, key
 
 
 def start(folder):
     """The server, its address and the account's file."""
     public, private = make_key(folder)
     server = subprocess.Popen([sys.executable, str(HERE.parent / 'servers' / 'gcs_strict.py'), '--exit-on-eof',
-                               '--public-key', public, '--email', EMAIL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                               '--public-key', public, '--private-key', private, '--email', EMAIL,
+                               '--bearer', 'given-token'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     here = 'http://127.0.0.1:' + server.stdout.readline().split()[1]
     account = folder / 'account.json'
     account.write_text(json.dumps({'type': 'service_account', 'project_id': 'pail-test', 'private_key_id': 'k1',
-                                   'private_key': private, 'client_email': EMAIL, 'token_uri': here + '/token'}))
+                                   'private_key': private.read_text(), 'client_email': EMAIL, 'token_uri': here + '/token'}))
     return server, here, account
 
 

@@ -1,64 +1,13 @@
 """Every way to log in to Google, and signed URLs, by the command against the strict server, which verifies them."""
 import json
-import os
-import pathlib
-import subprocess
-import sys
-import tempfile
 import time
-import unittest
 import urllib.error
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'contract'))
-import gcs_strict  # noqa: E402
-
-PAIL = os.environ.get('PAIL_BIN', str(ROOT.parent / 'build' / 'pail'))
+from gcs_client import Strict
 
 
-class Auth(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temp = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temp.name)
-        cls.server, cls.here, cls.account = gcs_strict.start(cls.folder)
-        cls.run_pail('mb', 'gs://bucket-one')
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stdin.close()
-        cls.server.wait()
-        cls.server.stdout.close()
-        cls.temp.cleanup()
-
-    @classmethod
-    def pail(cls, *args, data=b'', settings=(), account=True):
-        env = {k: v for k, v in os.environ.items() if k in ('PATH', 'ASAN_OPTIONS', 'UBSAN_OPTIONS')}
-        env.update(HOME=cls.temp.name, STORAGE_EMULATOR_HOST=cls.here, GOOGLE_CLOUD_PROJECT='pail-test')
-        if account:
-            env['GOOGLE_APPLICATION_CREDENTIALS'] = str(account if account is not True else cls.account)
-        sets = [word for s in settings for word in ('--set', s)]
-        return subprocess.run([PAIL, args[0], *sets, *args[1:]], input=data, capture_output=True, env=env, timeout=60)
-
-    @classmethod
-    def run_pail(cls, *args, **how):
-        run = cls.pail(*args, **how)
-        if run.returncode:
-            raise AssertionError('%s: %s' % (args, run.stderr.decode()))
-        return run.stdout
-
-    def requests(self):
-        return json.load(urllib.request.urlopen(self.here + '/-/requests'))
-
-    def file(self, name, content):
-        path = self.folder / name
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return path
-
-    def counted(self, what, before):
-        return sum(what in line for line in self.requests()[before:])
-
+class Auth(Strict):
     def test_self_signed_token_needs_no_exchange(self):
         before = len(self.requests())
         self.run_pail('cp', '-', 'gs://bucket-one/a', data=b'alpha')
@@ -108,12 +57,44 @@ class Auth(unittest.TestCase):
         self.assertNotEqual(self.pail('ls', 'gs://bucket-one/', account=None).returncode, 0)
 
     def test_malformed_files_name_the_file(self):
-        for name, content in (('no.json', '{"type":'), ('kind.json', {'type': 'external_account'}),
+        for name, content in (('no.json', '{"type":'), ('kind.json', {'type': 'gdch_service_account'}),
                               ('key.json', {'type': 'service_account', 'client_email': 'a', 'private_key': 'SECRET?'})):
             run = self.pail('ls', 'gs://bucket-one/', account=self.file(name, content))
             self.assertNotEqual(run.returncode, 0)
             self.assertIn(name.encode(), run.stderr)
             self.assertNotIn(b'SECRET?', run.stderr)
+
+    def test_malformed_texts_name_the_line(self):
+        key = json.loads(self.account.read_text())['private_key'].split('\n')
+        cut, dirty = '\n'.join(key[:-2]), '\n'.join([*key[:3], 'HIDDEN?', *key[4:]])
+        for name, content, words in (('two.json', '{"type": "service_account",\n HIDDEN', ('two.json', 'line 2')),
+                                     ('cut.json', {'private_key': cut}, ('"private_key" in', 'line')),
+                                     ('dirty.json', {'private_key': dirty}, ('"private_key" in', 'line 4'))):
+            if not isinstance(content, str):
+                content = {**json.loads(self.account.read_text()), **content}
+            run = self.pail('ls', 'gs://bucket-one/', account=self.file(name, content))
+            self.assertNotEqual(run.returncode, 0)
+            for word in words:
+                self.assertIn(word.encode(), run.stderr)
+            self.assertNotIn(b'HIDDEN', run.stderr)
+
+    def test_bucket_names_that_are_forbidden_ask_nobody(self):
+        before = len(self.requests())
+        for name, rule in (('goog-mine', 'begins with'), ('my-google-b', 'contains'), ('1.2.3.4', 'IP address'),
+                           ('UPPER', 'allowed'), ('ab', '3 characters')):
+            run = self.pail('ls', 'gs://%s/' % name)
+            self.assertNotEqual(run.returncode, 0)
+            self.assertIn(rule.encode(), run.stderr)
+        self.assertEqual(self.requests()[before:], [])
+
+    def test_token_endpoints_that_misbehave(self):
+        user = {'type': 'authorized_user', 'client_id': 'client', 'client_secret': 'HIDDEN', 'refresh_token': 'HIDDEN'}
+        for path, word in (('html', b'no JSON'), ('redirect', b'redirect'), ('endless', b'/bad/endless')):
+            run = self.pail('ls', 'gs://bucket-one/', account=self.file('bad.json', {
+                **user, 'token_uri': '%s/bad/%s' % (self.here, path)}))
+            self.assertNotEqual(run.returncode, 0)
+            self.assertIn(word, run.stderr)
+            self.assertNotIn(b'HIDDEN', run.stderr)
 
     def test_signed_urls_read_and_write(self):
         key = 'gs://bucket-one/signed/a b+%é'

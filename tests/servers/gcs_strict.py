@@ -1,6 +1,6 @@
 """A strict server of Google's JSON API, for tests: it checks what emulators let pass.
 
-    gcs_strict.py [--port N] [--public-key PEM] [--email ADDRESS] [--bearer TOKEN] [--exit-on-eof]
+    gcs_strict.py [--port N] [--public-key PEM] [--private-key PEM] [--email ADDRESS] [--bearer TOKEN] [--exit-on-eof]
 
 Prints "ready PORT". Each request needs a bearer token - one that /token gave out, TOKEN, or a JWT that the account
 signed itself - or, on /BUCKET/KEY, a V4 signature; both are verified with the public key. Preconditions hold
@@ -19,6 +19,8 @@ import tempfile
 import threading
 import time
 import urllib.parse
+
+import gcs_strict_auth as logins
 
 TABLE = []
 for n in range(256):
@@ -49,7 +51,7 @@ class Store:
 
     def __init__(self):
         self.buckets, self.lock, self.clock = {}, threading.RLock(), 0
-        self.tokens, self.requests = {}, []
+        self.tokens, self.scopes, self.requests = {}, {}, []
         self.rewrites = {}
 
     def generation(self):
@@ -169,7 +171,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             made = datetime.datetime.strptime(date, '%Y%m%dT%H%M%SZ').replace(tzinfo=datetime.timezone.utc).timestamp()
             fine = ('host' in names and made - 900 < time.time() < made + min(int(q['X-Goog-Expires']), 604800) and
-                    q['X-Goog-Credential'] == '%s/%s' % (self.options.email, scope) and
+                    q['X-Goog-Credential'].partition('/')[2] == scope and
+                    q['X-Goog-Credential'].partition('/')[0] in (self.options.email, logins.TARGET, logins.MACHINE) and
                     q['X-Goog-Algorithm'] == 'GOOG4-RSA-SHA256' and self.verify(text.encode(), bytes.fromhex(sig)))
         except (ValueError, KeyError):
             fine = False
@@ -190,12 +193,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, self.store.requests)
         self.store.requests.append('%s %s' % (self.command, self.path))
         plain = query.get('alt') == 'media'
+        if path.startswith('/bad/'):
+            return logins.bad(self, path)
         try:
             with self.store.lock:
                 if path == '/token':
                     return self.token(body)
-                if path == '/computeMetadata/v1/instance/service-accounts/default/token':
-                    return self.metadata()
+                if logins.answer(self, path, body):
+                    return None
                 if not re.match(r'/(upload/|batch/)?storage/v1', path):
                     return self.xml(path, query, body)
                 self.authorize()
@@ -207,14 +212,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = handle_one
 
-    def metadata(self):
-        if self.headers.get('Metadata-Flavor') != 'Google':
-            return self.answer(403, b'missing Metadata-Flavor')
-        token = 'ya29.%d' % self.store.generation()
-        self.store.tokens[token] = time.time() + 3600
-        return self.answer(200, {'access_token': token, 'expires_in': 3599, 'token_type': 'Bearer'},
-                           [('Metadata-Flavor', 'Google')])
-
     def token(self, body):
         form = dict(urllib.parse.parse_qsl(body.decode()))
         here = 'http://%s/token' % self.headers['Host']
@@ -224,8 +221,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 form.get('client_secret') == 'secret' and form.get('client_id') == 'client')
         if not fine:
             return self.answer(400, {'error': 'invalid_grant', 'error_description': 'no'})
-        token = 'ya29.%d' % self.store.generation()
-        self.store.tokens[token] = time.time() + 3600
+        scope = logins.CLOUD if grant == 'refresh_token' else json.loads(unb64url(form['assertion'].split('.')[1]))['scope']
+        token = logins.give(self.store, scope)
         return self.answer(200, {'access_token': token, 'expires_in': 3600, 'token_type': 'Bearer'})
 
     def xml(self, path, query, body):
@@ -479,6 +476,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('--port', type=int, default=0)
     p.add_argument('--public-key')
+    p.add_argument('--private-key')
     p.add_argument('--email', default='')
     p.add_argument('--bearer', default='')
     p.add_argument('--exit-on-eof', action='store_true')

@@ -1,0 +1,156 @@
+/* Google: URLs that IAM signs are asked for once, and whose answer is looked at. */
+#include <stdio.h>
+
+#include "codec/base64.h"
+#include "provider/gcs.h"
+#include "test.h"
+
+static struct pl_gcs *open_with(struct pl_settings *s)
+{
+    static const char *const settings[][2] = {
+        {"google_token", "given"}, {"google_impersonate_service_account", "t@p.example"}};
+    struct pl_provider_env env = {.settings = s, .ignore_environment = true};
+    struct pl_dialect *d = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_INT(pl_settings_set(s, settings[i][0], settings[i][1], "test", NULL), PAIL_OK);
+    }
+    CHECK_INT(pl_gcs_dialect_new(&env, &d, NULL), PAIL_OK);
+    CHECK_INT(pthread_mutex_init(&d->lock, NULL), 0);
+    return (struct pl_gcs *)d;
+}
+
+static void close_it(struct pl_gcs *gcs, struct pl_settings *s)
+{
+    pthread_mutex_destroy(&gcs->dialect.lock);
+    gcs->dialect.ops->free(&gcs->dialect);
+    pl_settings_dispose(s);
+}
+
+/* One errand of one exchange with this answer; the path that was asked goes to room. */
+static enum pl_errand_step run(struct pl_gcs *gcs, const struct pl_op *op, uint64_t what,
+                               int64_t now_ms, int status, const char *body, char room[256])
+{
+    struct pl_dialect *d = &gcs->dialect;
+    struct pail_error *err = NULL;
+    struct pl_http_request request = {0}, none = {0};
+    struct pl_http_response answer = {.status = status, .body = PL_BUF_MAX(4096)};
+    struct pl_errand *e = d->ops->errand(d, op, what, &err);
+    CHECK(e != NULL);
+    CHECK_INT(e->next(e, now_ms, NULL, &request, &err), PL_ERRAND_SEND);
+    snprintf(room, 256, "%s", request.target ? request.target : "");
+    pl_buf_puts(&answer.body, body);
+    enum pl_errand_step step = e->next(e, now_ms, &answer, &none, &err);
+    e->free(e);
+    pl_http_request_dispose(&request);
+    pl_http_request_dispose(&none);
+    pl_http_response_dispose(&answer);
+    pail_error_free(err);
+    return step;
+}
+
+static struct pl_need need_of(struct pl_gcs *gcs, const struct pl_op *op, int64_t now_ms)
+{
+    struct pl_need need = {0};
+    gcs->dialect.ops->need(&gcs->dialect, op, now_ms, &need);
+    return need;
+}
+
+static void fetch_token(struct pl_gcs *gcs, const struct pl_op *op, int64_t now_ms)
+{
+    char target[256];
+    struct pl_need need = need_of(gcs, op, now_ms);
+    CHECK(need.what && need.now);
+    CHECK_INT(run(gcs, op, need.what, now_ms, 200,
+                  "{\"accessToken\":\"ya29.x\",\"expireTime\":\"2286-11-20T17:46:40Z\"}", target),
+              PL_ERRAND_DONE);
+    CHECK_STR(target, "/v1/projects/-/serviceAccounts/t@p.example:generateAccessToken");
+}
+
+static void signed_answer(char room[512])
+{
+    char raw[256];
+    struct pl_buf text = PL_BUF_MAX(512);
+    memset(raw, 7, sizeof raw);
+    pl_base64_encode(&text, raw, sizeof raw);
+    snprintf(room, 512, "{\"signedBlob\":\"%s\"}", text.ptr);
+    pl_buf_dispose(&text);
+}
+
+static void test_gcs_sign__the_same_wish_asks_once(void)
+{
+    struct pl_settings s = {0};
+    struct pl_gcs *gcs = open_with(&s);
+    struct pl_op op = {.kind = PL_OP_PRESIGN, .bucket = "b", .key = "k"}, other = op;
+    const int64_t now = INT64_C(1700000000000);
+    char answer[512], target[256];
+    signed_answer(answer);
+    other.key = "k2";
+    fetch_token(gcs, &op, now);
+    struct pl_need need = need_of(gcs, &op, now), twin = need_of(gcs, &op, now + 5000);
+    CHECK(need.what && need.now && need.what == twin.what);
+    CHECK(need_of(gcs, &other, now).what != need.what);
+    CHECK_INT(run(gcs, &op, need.what, now, 200, answer, target), PL_ERRAND_DONE);
+    CHECK_STR(target, "/v1/projects/-/serviceAccounts/t@p.example:signBlob");
+    CHECK_INT(need_of(gcs, &op, now).what, 0);
+    CHECK_INT(need_of(gcs, &op, now + 59000).what, 0);
+    CHECK(need_of(gcs, &op, now + 61000).what != 0);
+    CHECK(need_of(gcs, &other, now).what != 0);
+    struct pl_attempt a = {.now_ms = now + 59000};
+    CHECK_INT(gcs->dialect.ops->presign(&gcs->dialect, &op, &a, NULL), PAIL_OK);
+    CHECK(op.out.presigned.url && strstr(op.out.presigned.url, "GOOG4-RSA-SHA256"));
+    CHECK(op.out.presigned.url && strstr(op.out.presigned.url, "Signature=0707"));
+    CHECK_INT(op.out.presigned.expires_ms, now + INT64_C(3600000)); /* of the one that was made */
+    pl_op_dispose(&op);
+    close_it(gcs, &s);
+}
+
+static void test_gcs_sign__what_is_no_signature_is_refused(void)
+{
+    static const char *const bad[] = {"",
+                                      "<html>",
+                                      "{}",
+                                      "{\"signedBlob\":7}",
+                                      "{\"signedBlob\":\"QUJD\"}",
+                                      "{\"signedBlob\":\"?\"}"};
+    struct pl_settings s = {0};
+    struct pl_gcs *gcs = open_with(&s);
+    struct pl_op op = {.kind = PL_OP_PRESIGN, .bucket = "b", .key = "k"};
+    const int64_t now = INT64_C(1700000000000);
+    char answer[512], target[256];
+    signed_answer(answer);
+    fetch_token(gcs, &op, now);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_INT(run(gcs, &op, need_of(gcs, &op, now).what, now, 200, bad[i], target),
+                  PL_ERRAND_FAIL);
+    }
+    CHECK_INT(run(gcs, &op, need_of(gcs, &op, now).what, now, 403, answer, target), PL_ERRAND_FAIL);
+    CHECK(need_of(gcs, &op, now).what != 0);
+    close_it(gcs, &s);
+}
+
+static void test_gcs__bucket_names_that_the_service_forbids(void)
+{
+    static const char *const bad[] = {"ab",   "goog-x",  "my-google-x", "UPPER", "-a1",      "a1-",
+                                      "a..b", "1.2.3.4", "a/b",         "a b",   "b\xc3\xbc"};
+    static const char *const good[] = {"abc", "a_b", "a.example.com", "1.2.3", "0-0"};
+    struct pl_settings s = {0};
+    struct pl_gcs *gcs = open_with(&s);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct pail_error *err = NULL;
+        CHECK_INT(gcs->dialect.ops->check_bucket(&gcs->dialect, bad[i], &err),
+                  PAIL_E_BAD_BUCKET_NAME);
+        pail_error_free(err);
+    }
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        CHECK_INT(gcs->dialect.ops->check_bucket(&gcs->dialect, good[i], NULL), PAIL_OK);
+    }
+    close_it(gcs, &s);
+}
+
+int main(void)
+{
+    RUN(test_gcs_sign__the_same_wish_asks_once);
+    RUN(test_gcs_sign__what_is_no_signature_is_refused);
+    RUN(test_gcs__bucket_names_that_the_service_forbids);
+    return test_end();
+}
