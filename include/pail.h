@@ -746,7 +746,11 @@ typedef enum pail_verb {
     PAIL_TAGS_SET,
     PAIL_BUCKET_CREATE, /* of the bucket's own name; without exist_ok */
     PAIL_BUCKET_EXISTS, /* completes with PAIL_OK or PAIL_E_BUCKET_NOT_FOUND */
-    PAIL_BUCKET_DELETE  /* without delete_contents */
+    PAIL_BUCKET_DELETE, /* without delete_contents */
+    PAIL_UPLOAD_BEGIN,  /* info has the upload_id */
+    PAIL_UPLOAD_PART,
+    PAIL_UPLOAD_FINISH,
+    PAIL_UPLOAD_ABORT
 } pail_verb;
 /* One operation: the arguments of the blocking call of that name. All borrowed until its
  * completion. */
@@ -755,7 +759,7 @@ typedef struct pail_request {
     pail_verb verb;
     pail_bucket *bucket;
     const char *key;
-    pail_body *body;         /* get, put */
+    pail_body *body;         /* get, put, upload_part */
     const void *opts;        /* pail_VERB_opts or NULL */
     pail_bucket *dst_bucket; /* copy */
     const char *dst_key;
@@ -768,6 +772,9 @@ typedef struct pail_request {
     size_t *got;              /* get_ranges */
     uint64_t coalesce_gap;    /* get_ranges */
     const pail_kv *tags;      /* tags_set */
+    const char *upload_id;    /* upload_part, upload_finish, upload_abort */
+    uint32_t number;          /* upload_part */
+    const pail_part *parts;   /* upload_finish */
 } pail_request;
 /* info: of the object on PAIL_OK where the verb has one; err: on failure; both borrowed for the
  * call. The op is gone after it. */

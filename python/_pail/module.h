@@ -158,13 +158,40 @@ struct ranges_call {
     uint64_t gap;
     pail_get_opts o;
 };
+struct tags_call {
+    const char *key;
+    const pail_kv *tags;
+    size_t tag_count;
+    pail_stat_opts o;
+};
+struct upload_call {
+    const char *key, *upload_id;
+    PyObject *source, *parts;
+    uint32_t number;
+    pail_put_opts o;
+    pail_delete_opts abort;
+};
 struct delete_many_call {
     PyObject *keys;
     bool errors;
     pail_delete_opts o;
 };
 extern const struct spec py_get_spec, py_put_spec, py_stat_spec, py_delete_spec, py_copy_spec;
-extern const struct spec py_ranges_spec, py_delete_many_spec; /* many.c */
+extern const struct spec py_ranges_spec, py_delete_many_spec;                        /* many.c */
+extern const struct spec py_tags_spec;                                               /* object.c */
+extern const struct spec py_begin_spec, py_part_spec, py_finish_spec, py_abort_spec; /* upload.c */
+
+/* ---- upload.c */
+
+/* Pairs (number, Info). */
+struct parts {
+    PyObject *list;
+    pail_part *parts;
+    size_t count;
+};
+/* Zeroed memory comes in. 0, or -1 with an exception; py_parts_drop in both cases. */
+int py_parts_take(struct parts *p, const struct state *s, PyObject *pairs);
+void py_parts_drop(struct parts *p);
 
 /* ---- many.c */
 

@@ -134,12 +134,6 @@ PY_METHOD(py_object_tags)
     return dict;
 }
 
-struct tags_call {
-    const char *key;
-    const pail_kv *tags;
-    size_t tag_count;
-    pail_stat_opts o;
-};
 static const struct arg tags_args[] = {
     {"key", ARG_TEXT, offsetof(struct tags_call, key)},
     {"tags", ARG_PAIRS, offsetof(struct tags_call, tags)},
@@ -147,7 +141,7 @@ static const struct arg tags_args[] = {
     {"timeout", ARG_SECONDS, offsetof(struct tags_call, o.call.deadline_ms)},
     {"cancel", ARG_CANCEL, offsetof(struct tags_call, o.call.cancel)},
 };
-static const struct spec tags_spec = SPEC("set_tags", 2, 2, tags_args);
+const struct spec py_tags_spec = SPEC("set_tags", 2, 2, tags_args);
 
 PY_METHOD(py_object_set_tags)
 {
@@ -156,7 +150,7 @@ PY_METHOD(py_object_set_tags)
     struct args a;
     struct wait w = {0};
     pail_error *err = NULL;
-    if (py_args_take(&a, s, &tags_spec, &c, values, count, names) < 0) {
+    if (py_args_take(&a, s, &py_tags_spec, &c, values, count, names) < 0) {
         py_args_drop(&a);
         return NULL;
     }

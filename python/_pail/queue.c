@@ -9,7 +9,22 @@ struct queue {
     Py_ssize_t under_way;
 };
 
-enum verb { GET, PUT, STAT, TAGS, DELETE, COPY, RANGES, DELETE_MANY, PAGE, BUCKET };
+enum verb {
+    GET,
+    PUT,
+    STAT,
+    TAGS,
+    SET_TAGS,
+    DELETE,
+    COPY,
+    RANGES,
+    DELETE_MANY,
+    PAGE,
+    BUCKET,
+    UPLOAD_BEGIN,
+    UPLOAD_PART, /* and finish */
+    UPLOAD_ABORT
+};
 
 struct operation {
     PyObject_HEAD pail_op *op; /* NULL: completed */
@@ -22,6 +37,7 @@ struct operation {
     struct body body;
     struct ranges ranges;
     struct keys keys;
+    struct parts parts;
     union {
         struct get_call get;
         struct put_call put;
@@ -30,6 +46,8 @@ struct operation {
         struct copy_call copy;
         struct ranges_call ranges;
         struct delete_many_call delete_many;
+        struct tags_call tags;
+        struct upload_call upload;
     } call;
 };
 
@@ -41,11 +59,15 @@ static PyObject *result_of(struct operation *o, const struct state *s, const pai
     case GET: return py_got(s, &o->body, o->call.get.sink, o->call.get.with_info ? info : NULL);
     case TAGS: return info ? py_dict_of(info->tags, info->tag_count) : PyDict_New();
     case RANGES: return py_ranges_list(&o->ranges);
+    case UPLOAD_BEGIN: return py_text(info->upload_id);
     case PUT:
     case STAT:
+    case UPLOAD_PART:
     case COPY: return info ? py_info_new(s, info) : Py_NewRef(Py_None);
+    case SET_TAGS:
     case DELETE:
     case DELETE_MANY:
+    case UPLOAD_ABORT:
     case BUCKET: return Py_NewRef(Py_None);
     case PAGE: return Py_NewRef(Py_True);
     }
@@ -130,6 +152,7 @@ static void op_dealloc(PyObject *self)
     py_body_drop(&o->body);
     py_ranges_drop(&o->ranges);
     py_keys_drop(&o->keys);
+    py_parts_drop(&o->parts);
     py_args_drop(&o->args);
     Py_CLEAR(o->wait.raised);
     Py_CLEAR(o->done);
@@ -303,6 +326,83 @@ static PY_METHOD(queue_tags)
     return stat_or_tags(self, TAGS, values, count, names);
 }
 
+static PY_METHOD(queue_set_tags)
+{
+    struct operation *o;
+    if (!take(self, SET_TAGS, &py_tags_spec, values, count, names, &o)) {
+        return NULL;
+    }
+    struct tags_call *c = &o->call.tags;
+    c->o.size = sizeof c->o;
+    pail_request r = {.verb = PAIL_TAGS_SET,
+                      .key = c->key,
+                      .opts = &c->o,
+                      .tags = c->tags,
+                      .count = c->tag_count};
+    return submit(o, &r);
+}
+
+/* ---- uploads in parts */
+
+static PyObject *submit_upload(struct operation *o, pail_verb verb)
+{
+    struct upload_call *c = &o->call.upload;
+    c->o.size = sizeof c->o;
+    c->abort.size = sizeof c->abort;
+    pail_request r = {.verb = verb,
+                      .key = c->key,
+                      .opts = verb == PAIL_UPLOAD_ABORT ? (void *)&c->abort : (void *)&c->o,
+                      .upload_id = c->upload_id,
+                      .number = c->number,
+                      .body = &o->body.pub,
+                      .parts = o->parts.parts,
+                      .count = o->parts.count};
+    return submit(o, &r);
+}
+
+static PY_METHOD(queue_upload_begin)
+{
+    struct operation *o;
+    return take(self, UPLOAD_BEGIN, &py_begin_spec, values, count, names, &o)
+               ? submit_upload(o, PAIL_UPLOAD_BEGIN)
+               : NULL;
+}
+
+static PY_METHOD(queue_upload_part)
+{
+    struct operation *o;
+    if (!take(self, UPLOAD_PART, &py_part_spec, values, count, names, &o)) {
+        return NULL;
+    }
+    PyObject *source = o->call.upload.source;
+    if (py_source_take(&o->body, py_state_of(self), &o->wait, source ? source : Py_None) < 0) {
+        Py_DECREF(o);
+        return NULL;
+    }
+    return submit_upload(o, PAIL_UPLOAD_PART);
+}
+
+static PY_METHOD(queue_upload_finish)
+{
+    struct operation *o;
+    if (!take(self, UPLOAD_PART, &py_finish_spec, values, count, names, &o)) {
+        return NULL;
+    }
+    if (py_parts_take(&o->parts, py_state_of(self), o->call.upload.parts) < 0) {
+        Py_DECREF(o);
+        return NULL;
+    }
+    return submit_upload(o, PAIL_UPLOAD_FINISH);
+}
+
+static PY_METHOD(queue_upload_abort)
+{
+    struct operation *o;
+    return take(self, UPLOAD_ABORT, &py_abort_spec, values, count, names, &o)
+               ? submit_upload(o, PAIL_UPLOAD_ABORT)
+               : NULL;
+}
+
 static PY_METHOD(queue_get_ranges)
 {
     struct operation *o;
@@ -466,6 +566,14 @@ static PyMethodDef methods[] = {
     {"put", FAST_KEYWORDS(queue_put), "put(bucket, done, key, source, **as_of_put)"},
     {"stat", FAST_KEYWORDS(queue_stat), "stat(bucket, done, key, **as_of_stat)"},
     {"tags", FAST_KEYWORDS(queue_tags), "tags(bucket, done, key, **as_of_tags)"},
+    {"set_tags", FAST_KEYWORDS(queue_set_tags), "set_tags(bucket, done, key, tags, ...)"},
+    {"upload_begin", FAST_KEYWORDS(queue_upload_begin), "upload_begin(bucket, done, key, ...)"},
+    {"upload_part", FAST_KEYWORDS(queue_upload_part),
+     "upload_part(bucket, done, key, upload_id, number, source, ...)"},
+    {"upload_finish", FAST_KEYWORDS(queue_upload_finish),
+     "upload_finish(bucket, done, key, upload_id, parts, ...)"},
+    {"upload_abort", FAST_KEYWORDS(queue_upload_abort),
+     "upload_abort(bucket, done, key, upload_id, ...)"},
     {"get_ranges", FAST_KEYWORDS(queue_get_ranges), "get_ranges(bucket, done, key, ranges, ...)"},
     {"delete_many", FAST_KEYWORDS(queue_delete_many), "delete_many(bucket, done, keys, ...)"},
     {"delete", FAST_KEYWORDS(queue_delete), "delete(bucket, done, key, **as_of_delete)"},

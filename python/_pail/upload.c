@@ -1,12 +1,6 @@
 /* Uploads in parts by hand. */
 #include "module.h"
 
-struct upload_call {
-    const char *key, *upload_id;
-    PyObject *source, *parts;
-    uint32_t number;
-    pail_put_opts o;
-};
 #define AT(field) offsetof(struct upload_call, field)
 #define COMMON_ARGS                                                                                \
     {"timeout", ARG_SECONDS, AT(o.call.deadline_ms)}, {"cancel", ARG_CANCEL, AT(o.call.cancel)},   \
@@ -31,27 +25,27 @@ struct upload_call {
     }
 
 static const struct arg begin_args[] = {{"key", ARG_TEXT, AT(key)}, OBJECT_ARGS, COMMON_ARGS};
-static const struct spec begin_spec = SPEC("upload_begin", 1, 1, begin_args);
+const struct spec py_begin_spec = SPEC("upload_begin", 1, 1, begin_args);
 static const struct arg part_args[] = {{"key", ARG_TEXT, AT(key)},
                                        {"upload_id", ARG_TEXT, AT(upload_id)},
                                        {"number", ARG_COUNT, AT(number)},
                                        {"source", ARG_OBJECT, AT(source)},
                                        COMMON_ARGS};
-static const struct spec part_spec = SPEC("upload_part", 4, 4, part_args);
+const struct spec py_part_spec = SPEC("upload_part", 4, 4, part_args);
 static const struct arg finish_args[] = {{"key", ARG_TEXT, AT(key)},
                                          {"upload_id", ARG_TEXT, AT(upload_id)},
                                          {"parts", ARG_OBJECT, AT(parts)},
                                          OBJECT_ARGS,
                                          COMMON_ARGS};
-static const struct spec finish_spec = SPEC("upload_finish", 3, 3, finish_args);
+const struct spec py_finish_spec = SPEC("upload_finish", 3, 3, finish_args);
 static const struct arg abort_args[] = {
     {"key", ARG_TEXT, AT(key)},
     {"upload_id", ARG_TEXT, AT(upload_id)},
-    {"timeout", ARG_SECONDS, AT(o.call.deadline_ms)},
-    {"cancel", ARG_CANCEL, AT(o.call.cancel)},
-    {"headers", ARG_PAIRS, AT(o.call.headers)},
+    {"timeout", ARG_SECONDS, AT(abort.call.deadline_ms)},
+    {"cancel", ARG_CANCEL, AT(abort.call.cancel)},
+    {"headers", ARG_PAIRS, AT(abort.call.headers)},
 };
-static const struct spec abort_spec = SPEC("upload_abort", 2, 2, abort_args);
+const struct spec py_abort_spec = SPEC("upload_abort", 2, 2, abort_args);
 
 PY_METHOD(py_upload_begin)
 {
@@ -61,7 +55,7 @@ PY_METHOD(py_upload_begin)
     struct wait w = {0};
     char *id = NULL;
     pail_error *err = NULL;
-    if (py_args_take(&a, s, &begin_spec, &c, values, count, names) < 0) {
+    if (py_args_take(&a, s, &py_begin_spec, &c, values, count, names) < 0) {
         py_args_drop(&a);
         return NULL;
     }
@@ -104,9 +98,10 @@ PY_METHOD(py_upload_part)
 {
     struct upload_call c = {.o.size = sizeof c.o};
     struct args a;
-    PyObject *made = py_args_take(&a, py_state_of(self), &part_spec, &c, values, count, names) == 0
-                         ? run_part(self, &c)
-                         : NULL;
+    PyObject *made =
+        py_args_take(&a, py_state_of(self), &py_part_spec, &c, values, count, names) == 0
+            ? run_part(self, &c)
+            : NULL;
     py_args_drop(&a);
     return made;
 }
@@ -137,6 +132,33 @@ static int part_of(const struct state *s, PyObject *pair, pail_part *part)
     return 0;
 }
 
+int py_parts_take(struct parts *p, const struct state *s, PyObject *pairs)
+{
+    p->list = PySequence_Tuple(pairs ? pairs : Py_None);
+    if (!p->list) {
+        return -1;
+    }
+    p->count = (size_t)PyTuple_GET_SIZE(p->list);
+    p->parts = PyMem_Calloc(p->count + 1, sizeof *p->parts);
+    if (!p->parts) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        if (part_of(s, PyTuple_GET_ITEM(p->list, (Py_ssize_t)i), &p->parts[i]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void py_parts_drop(struct parts *p)
+{
+    PyMem_Free(p->parts);
+    Py_XDECREF(p->list);
+    *p = (struct parts){.list = NULL};
+}
+
 static PyObject *run_finish(PyObject *self, struct upload_call *c, const pail_part *parts,
                             size_t count)
 {
@@ -161,24 +183,13 @@ PY_METHOD(py_upload_finish)
     const struct state *s = py_state_of(self);
     struct upload_call c = {.o.size = sizeof c.o};
     struct args a;
-    PyObject *list = NULL, *made = NULL;
-    if (py_args_take(&a, s, &finish_spec, &c, values, count, names) == 0) {
-        list = PySequence_Tuple(c.parts ? c.parts : Py_None);
+    struct parts p = {.list = NULL};
+    PyObject *made = NULL;
+    if (py_args_take(&a, s, &py_finish_spec, &c, values, count, names) == 0 &&
+        py_parts_take(&p, s, c.parts) == 0) {
+        made = run_finish(self, &c, p.parts, p.count);
     }
-    size_t n = list ? (size_t)PyTuple_GET_SIZE(list) : 0;
-    pail_part *parts = list ? PyMem_Calloc(n + 1, sizeof *parts) : NULL;
-    if (list && !parts) {
-        PyErr_NoMemory();
-    }
-    bool ok = parts != NULL;
-    for (size_t i = 0; ok && i < n; i++) {
-        ok = part_of(s, PyTuple_GET_ITEM(list, (Py_ssize_t)i), &parts[i]) == 0;
-    }
-    if (ok) {
-        made = run_finish(self, &c, parts, n);
-    }
-    PyMem_Free(parts);
-    Py_XDECREF(list);
+    py_parts_drop(&p);
     py_args_drop(&a);
     return made;
 }
@@ -190,14 +201,14 @@ PY_METHOD(py_upload_abort)
     struct args a;
     struct wait w = {0};
     pail_error *err = NULL;
-    if (py_args_take(&a, s, &abort_spec, &c, values, count, names) < 0) {
+    if (py_args_take(&a, s, &py_abort_spec, &c, values, count, names) < 0) {
         py_args_drop(&a);
         return NULL;
     }
-    pail_delete_opts o = {.size = sizeof o, .call = c.o.call};
-    py_wait_hook(&w, &o.call);
+    c.abort.size = sizeof c.abort;
+    py_wait_hook(&w, &c.abort.call);
     py_wait_enter(&w);
-    pail_code rc = pail_upload_abort(py_bucket_of(self), c.key, c.upload_id, &o, &err);
+    pail_code rc = pail_upload_abort(py_bucket_of(self), c.key, c.upload_id, &c.abort, &err);
     py_wait_leave(&w);
     py_args_drop(&a);
     if (rc || w.failed) {

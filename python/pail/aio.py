@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Any, AsyncIterator, Iterable, Sequence
+from typing import Any, AsyncIterator, Iterable, Mapping, Sequence
 
 from . import _pail
 from .native import Bucket
 
 TICK_S = 0.1
+PART, PART_MIN = 8 << 20, 5 << 20  # what the services in general take
 _loops: weakref.WeakKeyDictionary[Any, Loop] = weakref.WeakKeyDictionary()
 
 
@@ -131,6 +132,45 @@ class AsyncBucket:
         loop = current()
         return await loop.run(loop.queue.tags, self.bucket, key, **options)
 
+    async def set_tags(self, key: str, tags: Mapping[str, str], **options: Any) -> None:
+        """Replaces all tags."""
+        loop = current()
+        await loop.run(loop.queue.set_tags, self.bucket, key, tags, **options)
+
+    async def presign(self, key: str, method: str = "GET", **options: Any) -> _pail.Presigned:
+        """A signed URL. In a thread of the loop's executor, where a service gives the key for it."""
+        return await asyncio.to_thread(self.bucket.presign, key, method, **options)
+
+    async def upload_begin(self, key: str, **options: Any) -> str:
+        """Begins an upload in parts; its id."""
+        loop = current()
+        return await loop.run(loop.queue.upload_begin, self.bucket, key, **options)
+
+    async def upload_part(self, key: str, upload_id: str, number: int, source: Any,
+                          **options: Any) -> _pail.Info:
+        """Sends a part; its Info goes to upload_finish()."""
+        loop = current()
+        return await loop.run(loop.queue.upload_part, self.bucket, key, upload_id, number, source,
+                              **options)
+
+    async def upload_finish(self, key: str, upload_id: str,
+                            parts: Iterable[tuple[int, _pail.Info]],
+                            **options: Any) -> _pail.Info:
+        """Makes the object of its parts: pairs (number, Info)."""
+        loop = current()
+        return await loop.run(loop.queue.upload_finish, self.bucket, key, upload_id, parts,
+                              **options)
+
+    async def upload_abort(self, key: str, upload_id: str, **options: Any) -> None:
+        """Drops an unfinished upload with its parts."""
+        loop = current()
+        await loop.run(loop.queue.upload_abort, self.bucket, key, upload_id, **options)
+
+    def writer(self, key: str, *, part_size: int = PART, concurrency: int = 4,
+               **options: Any) -> AsyncWriter:
+        """An AsyncWriter: `async with bucket.writer(key) as file: await file.write(data)`."""
+        return AsyncWriter(self, key, part_size, concurrency, options)
+
     async def create(self, *, exist_ok: bool = False) -> None:
         loop = current()
         try:
@@ -190,6 +230,97 @@ class AsyncBucket:
 
     def __repr__(self):
         return f"<pail.AsyncBucket {self.bucket.scheme}:{self.bucket.name}>"
+
+
+class AsyncWriter:
+    """What is written becomes an object when the block ends, and nothing where it raises.
+
+    At most `concurrency` parts of `part_size` bytes are under way, and one is gathered: memory is
+    (concurrency + 1) * part_size. Up to one part goes in a single request. One task writes.
+    """
+
+    def __init__(self, bucket: AsyncBucket, key: str, part_size: int, concurrency: int,
+                 options: dict[str, Any]) -> None:
+        if part_size < PART_MIN or concurrency < 1:
+            raise _pail.BadArgument(f"a part has {PART_MIN} bytes or more, and one is under way")
+        self.bucket, self.key, self.info = bucket, key, None
+        self._part_size, self._concurrency, self._options = part_size, concurrency, options
+        self._buffer = bytearray()
+        self._id: Any = None
+        self._parts: Any = []  # (number, task)
+        self._count = 0
+        self._closed = False
+
+    async def write(self, data: Any) -> int:
+        """Takes bytes-like data; waits while enough is under way. Raises what a part failed of."""
+        if self._closed:
+            raise ValueError("the writer is closed")
+        view = memoryview(data).cast("B")
+        at = 0
+        while at < len(view):
+            if len(self._buffer) == self._part_size:
+                await self._send()
+            take = min(self._part_size - len(self._buffer), len(view) - at)
+            self._buffer += view[at:at + take]
+            at += take
+        return len(view)
+
+    async def _send(self):
+        if self._id is None:
+            self._id = await self.bucket.upload_begin(self.key, **self._options)
+        under_way = [task for _, task in self._parts if not task.done()]
+        while len(under_way) >= self._concurrency:
+            await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            under_way = [task for task in under_way if not task.done()]
+        for _, task in self._parts:
+            if task.done():
+                task.result()
+        self._count += 1
+        part, self._buffer = self._buffer, bytearray()
+        self._parts.append((self._count, asyncio.ensure_future(
+            self.bucket.upload_part(self.key, self._id, self._count, part))))
+
+    async def close(self) -> _pail.Info:
+        """Makes the object; its Info, also in `info`. Where it fails nothing is left."""
+        if not self._closed:
+            try:
+                if self._id is None:
+                    self.info = await self.bucket.put(self.key, self._buffer, **self._options)
+                else:
+                    await self._send()
+                    parts = [(number, await task) for number, task in self._parts]
+                    self.info = await self.bucket.upload_finish(self.key, self._id, parts,
+                                                                **self._options)
+                self._closed = True
+            finally:
+                if not self._closed:
+                    await self.abort()
+        return self.info
+
+    async def abort(self) -> None:
+        """Drops what was written. Again, or closed: nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        tasks = [task for _, task in self._parts]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled():
+                    task.exception()  # looked at: the loop does not report it
+        if self._id is not None:
+            await self.bucket.upload_abort(self.key, self._id)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, *rest):
+        if kind is None:
+            await self.close()
+        else:
+            await self.abort()
 
 
 def _fetch(queue, done, listing):

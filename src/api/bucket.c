@@ -179,29 +179,6 @@ PAIL_API pail_code pail_bucket_delete(pail_client *c, const char *name,
     return rc;
 }
 
-PAIL_API pail_code pail_upload_abort(pail_bucket *b, const char *key, const char *upload_id,
-                                     const pail_delete_opts *user, pail_error **err)
-{
-    struct pl_simple s = {0};
-    pail_delete_opts o;
-    pail_code rc = pl_bucket_usable(b, key, err);
-    rc = rc ? rc : pl_take_opts(&o, sizeof o, user, err);
-    rc = rc ? rc : pl_call_check(&o.call, err);
-    if (rc == PAIL_OK && (!upload_id || !*upload_id)) {
-        rc = pl_fail(err, PAIL_E_BAD_ARGUMENT, "the upload id is missing");
-    }
-    if (rc) {
-        return rc;
-    }
-    pl_task_aim(&s.task, b->client, &o.call);
-    struct pl_op *op = pl_simple_init(&s, PL_OP_MP_ABORT, b->name, key);
-    if (op) {
-        op->in.mp.upload_id = upload_id;
-        (void)pl_task_run(&s.task);
-    }
-    return pl_task_result(&s.task, NULL, err);
-}
-
 PAIL_API pail_code pail_fsck(pail_client *c, bool repair, pail_fsck_fn each, void *ctx,
                              pail_fsck_report *report, pail_error **err)
 {

@@ -30,6 +30,7 @@ struct pail_op {
         struct pl_put put;
         struct pl_copy copy;
         struct pl_simple simple;
+        struct pl_upload upload;
         struct pl_delete_many delete_many;
         struct pl_ranges ranges;
     } as;

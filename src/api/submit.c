@@ -146,6 +146,12 @@ static pail_code prepare(pail_op *op, const pail_request *r, struct pail_error *
     case PAIL_BUCKET_CREATE: return prepare_bucket(op, r, PL_OP_BUCKET_CREATE, err);
     case PAIL_BUCKET_EXISTS: return prepare_bucket(op, r, PL_OP_BUCKET_STAT, err);
     case PAIL_BUCKET_DELETE: return prepare_bucket(op, r, PL_OP_BUCKET_DELETE, err);
+    case PAIL_UPLOAD_BEGIN:
+    case PAIL_UPLOAD_PART:
+    case PAIL_UPLOAD_FINISH:
+    case PAIL_UPLOAD_ABORT:
+        op->task = &op->as.upload.simple.task;
+        return pl_upload_prepare(&op->as.upload, r, err);
     }
     return pl_fail(err, PAIL_E_BAD_ARGUMENT, "the verb %d is unknown", (int)r->verb);
 }

@@ -5,59 +5,6 @@
 #include "api/verbs.h"
 #include "codec/digest.h"
 
-struct upload_call {
-    pail_put_opts opts;
-    struct pl_simple simple;
-    struct pl_source source;
-};
-
-/* An operation on an upload, ready to run; NULL with rc where it cannot be. */
-static struct pl_op *prepare(struct upload_call *u, enum pl_op_kind kind, pail_bucket *b,
-                             const char *key, const char *upload_id, const pail_put_opts *user,
-                             pail_code *rc, struct pail_error **err)
-{
-    *rc = pl_bucket_usable(b, key, err);
-    *rc = *rc ? *rc : pl_take_opts(&u->opts, sizeof u->opts, user, err);
-    *rc = *rc ? *rc : pl_call_check(&u->opts.call, err);
-    *rc = *rc ? *rc : pl_attributes_check(&u->opts.attr, err);
-    if (*rc == PAIL_OK && kind != PL_OP_MP_BEGIN && (!upload_id || !*upload_id)) {
-        *rc = pl_fail(err, PAIL_E_BAD_ARGUMENT, "the upload id is missing");
-    }
-    if (*rc == PAIL_OK && pail_supports(b->client, PAIL_CAN_MULTIPART) == PAIL_NO) {
-        *rc = pl_fail(err, PAIL_E_UNSUPPORTED, "this store takes no uploads in parts");
-    }
-    if (*rc) {
-        return NULL;
-    }
-    pl_task_aim(&u->simple.task, b->client, &u->opts.call);
-    struct pl_op *op = pl_simple_init(&u->simple, kind, b->name, key);
-    if (!op) {
-        *rc = pl_task_result(&u->simple.task, NULL, err);
-        return NULL;
-    }
-    op->cond = u->opts.cond;
-    op->attr = &u->opts.attr;
-    op->encryption = &u->opts.encryption;
-    return op;
-}
-
-PAIL_API pail_code pail_upload_begin(pail_bucket *b, const char *key, const pail_put_opts *opts,
-                                     char **upload_id, pail_error **err)
-{
-    struct upload_call u = {.source.fd = -1};
-    pail_code rc;
-    *upload_id = NULL;
-    struct pl_op *op = prepare(&u, PL_OP_MP_BEGIN, b, key, NULL, opts, &rc, err);
-    if (!op) {
-        return rc;
-    }
-    if (pl_task_run(&u.simple.task) == PAIL_OK) {
-        *upload_id = pl_strdup(op->out.upload_id ? op->out.upload_id : "");
-    }
-    rc = pl_task_result(&u.simple.task, NULL, err);
-    return rc || *upload_id ? rc : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for an upload id");
-}
-
 /* Only what can be sent again: memory and files. */
 static pail_code open_source(struct pl_source *s, pail_body *src, struct pail_error **err)
 {
@@ -65,63 +12,9 @@ static pail_code open_source(struct pl_source *s, pail_body *src, struct pail_er
         src ? pl_source_open(s, src, err) : pl_fail(err, PAIL_E_BAD_ARGUMENT, "the source is NULL");
     if (rc == PAIL_OK && s->kind == PL_BODY_NONE) {
         pl_source_close(s);
+        s->fd = -1;
         rc = pl_fail(err, PAIL_E_BAD_ARGUMENT, "a part comes from memory or a file, not a stream");
         pl_error_hint(err, "read it into a buffer first, or use a writer");
-    }
-    return rc;
-}
-
-/* What the service said of a part, for pail_upload_finish. */
-static pail_info *part_info(const struct pl_op *op, uint64_t size)
-{
-    struct pl_buf sum = PL_BUF_MAX(128);
-    if (op->out.sum.algorithm) {
-        char text[PL_SUM_BASE64_MAX];
-        enum pl_sum kind = (enum pl_sum)op->out.sum.algorithm;
-        struct pl_sum_value v = pl_sum_of_crc(kind, op->out.sum.value);
-        pl_buf_printf(&sum, "%s:%s", pl_sum_name(kind), pl_sum_base64(&v, text));
-    }
-    pail_info i = {.key = op->key,
-                   .size = size,
-                   .mtime_ms = -1,
-                   .etag = op->out.etag,
-                   .checksum = sum.ptr,
-                   .upload_id = op->in.put.upload_id};
-    pail_info *made = pl_buf_rc(&sum) ? NULL : pl_info_dup(&i);
-    pl_buf_dispose(&sum);
-    return made;
-}
-
-PAIL_API pail_code pail_upload_part(pail_bucket *b, const char *key, const char *upload_id,
-                                    uint32_t number, pail_body *src, const pail_put_opts *opts,
-                                    pail_info **info, pail_error **err)
-{
-    struct upload_call u = {.source.fd = -1};
-    pail_info *made = NULL;
-    pail_code rc = number >= 1 ? open_source(&u.source, src, err)
-                               : pl_fail(err, PAIL_E_BAD_ARGUMENT, "parts are counted from 1");
-    if (info) {
-        *info = NULL;
-    }
-    struct pl_op *op = rc ? NULL : prepare(&u, PL_OP_MP_PART, b, key, upload_id, opts, &rc, err);
-    if (op) {
-        struct pl_body *body = &u.simple.op->body;
-        pl_source_body(&u.source, 0, u.source.size, body);
-        op->in.put.source = body;
-        op->in.put.upload_id = upload_id;
-        op->in.put.number = number;
-        if (pl_task_run(&u.simple.task) == PAIL_OK) {
-            made = part_info(op, body->len);
-            src->used = body->len;
-        }
-        rc = pl_task_result(&u.simple.task, NULL, err);
-        rc = rc || made ? rc : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a part's ETag");
-    }
-    pl_source_close(&u.source);
-    if (rc || !info) {
-        pail_info_free(made);
-    } else {
-        *info = made;
     }
     return rc;
 }
@@ -182,30 +75,160 @@ static struct pl_part *order_parts(const pail_part *parts, size_t count, uint64_
     return made;
 }
 
+static void release(struct pl_simple *s)
+{
+    struct pl_upload *u = (struct pl_upload *)s;
+    pl_source_close(&u->source);
+    pl_free(u->parts);
+    u->parts = NULL;
+}
+
+static enum pl_op_kind kind_of(pail_verb verb)
+{
+    switch (verb) {
+    case PAIL_UPLOAD_BEGIN: return PL_OP_MP_BEGIN;
+    case PAIL_UPLOAD_PART: return PL_OP_MP_PART;
+    case PAIL_UPLOAD_FINISH: return PL_OP_MP_FINISH;
+    default: return PL_OP_MP_ABORT;
+    }
+}
+
+static pail_code take_opts(struct pl_upload *u, const pail_request *r, struct pail_error **err)
+{
+    pail_code rc = r->verb == PAIL_UPLOAD_ABORT
+                       ? pl_take_opts(&u->abort_opts, sizeof u->abort_opts, r->opts, err)
+                       : pl_take_opts(&u->opts, sizeof u->opts, r->opts, err);
+    if (rc == PAIL_OK && r->verb == PAIL_UPLOAD_ABORT) {
+        u->opts.call = u->abort_opts.call;
+    }
+    rc = rc ? rc : pl_call_check(&u->opts.call, err);
+    return rc ? rc : pl_attributes_check(&u->opts.attr, err);
+}
+
+static pail_code check(struct pl_upload *u, const pail_request *r, struct pail_error **err)
+{
+    pail_code rc = pl_bucket_usable(r->bucket, r->key, err);
+    rc = rc ? rc : take_opts(u, r, err);
+    if (rc == PAIL_OK && r->verb != PAIL_UPLOAD_BEGIN && (!r->upload_id || !*r->upload_id)) {
+        rc = pl_fail(err, PAIL_E_BAD_ARGUMENT, "the upload id is missing");
+    }
+    if (rc == PAIL_OK && r->verb == PAIL_UPLOAD_PART && r->number < 1) {
+        rc = pl_fail(err, PAIL_E_BAD_ARGUMENT, "parts are counted from 1");
+    }
+    if (rc == PAIL_OK && pail_supports(r->bucket->client, PAIL_CAN_MULTIPART) == PAIL_NO) {
+        rc = pl_fail(err, PAIL_E_UNSUPPORTED, "this store takes no uploads in parts");
+    }
+    return rc;
+}
+
+static void fill(struct pl_upload *u, const pail_request *r, uint64_t size, struct pl_op *op)
+{
+    op->cond = u->opts.cond;
+    op->attr = &u->opts.attr;
+    op->encryption = &u->opts.encryption;
+    if (r->verb == PAIL_UPLOAD_PART) {
+        pl_source_body(&u->source, 0, u->source.size, &u->simple.op->body);
+        op->in.put.source = &u->simple.op->body;
+        op->in.put.upload_id = r->upload_id;
+        op->in.put.number = r->number;
+        r->body->used = u->source.size;
+    } else if (r->verb != PAIL_UPLOAD_BEGIN) {
+        op->in.mp.upload_id = r->upload_id;
+        op->in.mp.parts = u->parts;
+        op->in.mp.count = u->parts ? r->count : 0;
+        op->in.mp.size = size;
+    }
+}
+
+pail_code pl_upload_prepare(struct pl_upload *u, const pail_request *r, struct pail_error **err)
+{
+    uint64_t size = 0;
+    u->source.fd = -1;
+    pail_code rc = check(u, r, err);
+    if (rc == PAIL_OK && r->verb == PAIL_UPLOAD_PART) {
+        rc = open_source(&u->source, r->body, err);
+    } else if (rc == PAIL_OK && r->verb == PAIL_UPLOAD_FINISH) {
+        u->parts = order_parts(r->parts, r->count, &size, &rc, err);
+    }
+    if (rc) {
+        return rc;
+    }
+    u->simple.wants_info = r->verb != PAIL_UPLOAD_ABORT;
+    u->simple.release = release;
+    pl_task_aim(&u->simple.task, r->bucket->client, &u->opts.call);
+    struct pl_op *op = pl_simple_init(&u->simple, kind_of(r->verb), r->bucket->name, r->key);
+    if (!op) {
+        return pl_task_result(&u->simple.task, NULL, err);
+    }
+    fill(u, r, size, op);
+    return PAIL_OK;
+}
+
+static pail_code run(const pail_request *r, pail_info **info, struct pail_error **err)
+{
+    struct pl_upload u = {.opts = {0}};
+    if (info) {
+        *info = NULL;
+    }
+    pail_code rc = pl_upload_prepare(&u, r, err);
+    if (rc == PAIL_OK) {
+        (void)pl_task_run(&u.simple.task);
+        rc = pl_task_result(&u.simple.task, info, err);
+    }
+    return rc;
+}
+
+PAIL_API pail_code pail_upload_begin(pail_bucket *b, const char *key, const pail_put_opts *opts,
+                                     char **upload_id, pail_error **err)
+{
+    pail_info *info = NULL;
+    *upload_id = NULL;
+    pail_code rc =
+        run(&(pail_request){.verb = PAIL_UPLOAD_BEGIN, .bucket = b, .key = key, .opts = opts},
+            &info, err);
+    if (rc == PAIL_OK) {
+        *upload_id = pl_strdup(info->upload_id);
+        rc = *upload_id ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for an upload id");
+    }
+    pail_info_free(info);
+    return rc;
+}
+
+PAIL_API pail_code pail_upload_part(pail_bucket *b, const char *key, const char *upload_id,
+                                    uint32_t number, pail_body *src, const pail_put_opts *opts,
+                                    pail_info **info, pail_error **err)
+{
+    return run(&(pail_request){.verb = PAIL_UPLOAD_PART,
+                               .bucket = b,
+                               .key = key,
+                               .opts = opts,
+                               .upload_id = upload_id,
+                               .number = number,
+                               .body = src},
+               info, err);
+}
+
 PAIL_API pail_code pail_upload_finish(pail_bucket *b, const char *key, const char *upload_id,
                                       const pail_part *parts, size_t count,
                                       const pail_put_opts *opts, pail_info **info, pail_error **err)
 {
-    struct upload_call u = {.source.fd = -1, .simple.wants_info = true};
-    uint64_t size;
-    pail_code rc;
-    if (info) {
-        *info = NULL;
-    }
-    struct pl_part *ordered = order_parts(parts, count, &size, &rc, err);
-    struct pl_op *op =
-        ordered ? prepare(&u, PL_OP_MP_FINISH, b, key, upload_id, opts, &rc, err) : NULL;
-    if (op) {
-        op->in.mp.upload_id = upload_id;
-        op->in.mp.parts = ordered;
-        op->in.mp.count = count;
-        op->in.mp.size = size;
-        (void)pl_task_run(&u.simple.task);
-        if (u.simple.task.info) {
-            u.simple.task.info->size = size;
-        }
-        rc = pl_task_result(&u.simple.task, info, err);
-    }
-    pl_free(ordered);
-    return rc;
+    return run(&(pail_request){.verb = PAIL_UPLOAD_FINISH,
+                               .bucket = b,
+                               .key = key,
+                               .opts = opts,
+                               .upload_id = upload_id,
+                               .parts = parts,
+                               .count = count},
+               info, err);
+}
+
+PAIL_API pail_code pail_upload_abort(pail_bucket *b, const char *key, const char *upload_id,
+                                     const pail_delete_opts *opts, pail_error **err)
+{
+    return run(&(pail_request){.verb = PAIL_UPLOAD_ABORT,
+                               .bucket = b,
+                               .key = key,
+                               .opts = opts,
+                               .upload_id = upload_id},
+               NULL, err);
 }

@@ -1,8 +1,45 @@
 #include "transfer/simple.h"
+#include "codec/digest.h"
 
 static void simple_start(struct pl_task *t)
 {
     pl_task_submit(t, ((struct pl_simple *)t)->op);
+}
+
+/* "crc64nvme:BASE64" of a part, as pail_upload_finish takes it. */
+static void write_sum(struct pl_buf *to, const struct pl_op *op)
+{
+    if (op->out.sum.algorithm) {
+        char text[PL_SUM_BASE64_MAX];
+        enum pl_sum kind = (enum pl_sum)op->out.sum.algorithm;
+        struct pl_sum_value v = pl_sum_of_crc(kind, op->out.sum.value);
+        pl_buf_printf(to, "%s:%s", pl_sum_name(kind), pl_sum_base64(&v, text));
+    }
+}
+
+/* What is known of the object; of an upload its id, of a part what finishing needs. */
+static pail_info *info_of(const struct pl_op *op)
+{
+    struct pl_buf sum = PL_BUF_MAX(128);
+    pail_info i = op->out.info;
+    i.key = i.key ? i.key : op->key;
+    if (op->kind == PL_OP_MP_BEGIN) {
+        i.upload_id = op->out.upload_id ? op->out.upload_id : "";
+        i.mtime_ms = -1;
+    } else if (op->kind == PL_OP_MP_FINISH) {
+        i.size = op->in.mp.size;
+    } else if (op->kind == PL_OP_MP_PART) {
+        write_sum(&sum, op);
+        i = (pail_info){.key = op->key,
+                        .size = op->in.put.source->len,
+                        .mtime_ms = -1,
+                        .etag = op->out.etag,
+                        .checksum = sum.ptr,
+                        .upload_id = op->in.put.upload_id};
+    }
+    pail_info *made = pl_buf_rc(&sum) ? NULL : pl_info_dup(&i);
+    pl_buf_dispose(&sum);
+    return made;
 }
 
 static void simple_done(struct pl_task *t, struct pl_task_op *o)
@@ -17,8 +54,7 @@ static void simple_done(struct pl_task *t, struct pl_task_op *o)
         return;
     }
     if (s->wants_info) {
-        o->op.out.info.key = o->op.out.info.key ? o->op.out.info.key : o->op.key;
-        t->info = pl_info_dup(&o->op.out.info);
+        t->info = info_of(&o->op);
     }
     if (s->wants_info && !t->info) {
         pl_task_fail(t, PAIL_E_NO_MEMORY, NULL);
@@ -32,6 +68,9 @@ static void simple_dispose(struct pl_task *t)
     struct pl_simple *s = (struct pl_simple *)t;
     pl_task_op_free(s->op);
     s->op = NULL;
+    if (s->release) {
+        s->release(s);
+    }
 }
 
 static const struct pl_task_ops simple_ops = {simple_start, simple_done, NULL, simple_dispose};

@@ -10,6 +10,8 @@ struct pl_simple {
     struct pl_task task; /* first */
     struct pl_task_op *op;
     bool wants_info; /* task.info is set from the op's */
+    /* Frees what the caller keeps for the op; may be NULL. Once, with the task. */
+    void (*release)(struct pl_simple *s);
 };
 
 /* Set task.provider, .call, .deadline_ns first. NULL: out of memory. */

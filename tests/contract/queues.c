@@ -261,6 +261,91 @@ static void test_queue__tags_and_buckets(void)
     pail_queue_free(q);
 }
 
+/* What a step of an upload tells, for the next. */
+struct upload_step {
+    struct outcome o;
+    bool told;
+    char id[1024], etag[256], checksum[128];
+};
+
+static void copy_text(char *to, size_t size, const char *text)
+{
+    snprintf(to, size, "%s", text ? text : "");
+}
+
+static void keep(pail_op *op, pail_code code, const pail_info *info, const pail_error *e, void *ctx)
+{
+    struct upload_step *step = ctx;
+    note(op, code, info, e, &step->o);
+    step->told = info != NULL;
+    copy_text(step->id, sizeof step->id, info ? info->upload_id : NULL);
+    copy_text(step->etag, sizeof step->etag, info ? info->etag : NULL);
+    copy_text(step->checksum, sizeof step->checksum, info ? info->checksum : NULL);
+}
+
+static void upload_step(pail_queue *q, pail_request r, struct upload_step *step)
+{
+    r.size = sizeof r;
+    r.bucket = bucket;
+    r.key = "up";
+    *step = (struct upload_step){.told = false};
+    OK(pail_submit(q, &r, keep, step, NULL, &err));
+    dispatch_all(q, &step->o, 1);
+}
+
+static void test_queue__uploads_in_parts(void)
+{
+    struct upload_step begun, sent, done;
+    char bytes[] = "12345";
+    pail_queue *q = pail_queue_new();
+    pail_body body = {.kind = PAIL_BODY_BUF, .buf = bytes, .len = 5};
+    REQUIRE(q != NULL);
+    if (!supports(PAIL_CAN_MULTIPART)) {
+        pail_queue_free(q);
+        return;
+    }
+    upload_step(q, (pail_request){.verb = PAIL_UPLOAD_BEGIN}, &begun);
+    CHECK_INT(begun.o.code, PAIL_OK);
+    CHECK(begun.id[0]);
+    pail_request r = {.verb = PAIL_UPLOAD_PART, .upload_id = begun.id, .number = 1, .body = &body};
+    upload_step(q, r, &sent);
+    CHECK_INT(sent.o.code, PAIL_OK);
+    CHECK_INT(body.used, 5);
+    pail_part part = {.number = 1, .size = 5, .etag = sent.etag, .checksum = sent.checksum};
+    r = (pail_request){
+        .verb = PAIL_UPLOAD_FINISH, .upload_id = begun.id, .parts = &part, .count = 1};
+    upload_step(q, r, &done);
+    CHECK_INT(done.o.code, PAIL_OK);
+    CHECK_INT(done.o.size, 5);
+    CHECK(object_there("up"));
+    upload_step(q, (pail_request){.verb = PAIL_UPLOAD_BEGIN}, &begun);
+    CHECK_INT(begun.o.code, PAIL_OK);
+    r = (pail_request){.verb = PAIL_UPLOAD_ABORT, .upload_id = begun.id};
+    upload_step(q, r, &done);
+    CHECK_INT(done.o.code, PAIL_OK);
+    CHECK(!done.told);
+    pail_queue_free(q);
+}
+
+static void test_queue__an_upload_step_is_checked_before_it_begins(void)
+{
+    pail_queue *q = pail_queue_new();
+    pail_request r = {.size = sizeof r, .bucket = bucket, .key = "up"};
+    REQUIRE(q != NULL);
+    r.verb = PAIL_UPLOAD_PART;
+    r.number = 1;
+    CODE(pail_submit(q, &r, note, NULL, NULL, &err), PAIL_E_BAD_ARGUMENT); /* no id */
+    r.upload_id = "id";
+    CODE(pail_submit(q, &r, note, NULL, NULL, &err), PAIL_E_BAD_ARGUMENT); /* no source */
+    r.number = 0;
+    CODE(pail_submit(q, &r, note, NULL, NULL, &err), PAIL_E_BAD_ARGUMENT); /* no number */
+    r.verb = PAIL_UPLOAD_FINISH;
+    r.parts = (const pail_part[]){{.number = 1}, {.number = 1}};
+    r.count = 2;
+    CODE(pail_submit(q, &r, note, NULL, NULL, &err), PAIL_E_BAD_ARGUMENT); /* twice */
+    pail_queue_free(q);
+}
+
 void queue_suite(void)
 {
     CONTRACT(test_queue__many_operations_complete_once_each);
@@ -270,4 +355,6 @@ void queue_suite(void)
     CONTRACT(test_queue__pages_of_a_listing);
     CONTRACT(test_queue__ranges_and_many_deletes);
     CONTRACT(test_queue__tags_and_buckets);
+    CONTRACT(test_queue__uploads_in_parts);
+    CONTRACT(test_queue__an_upload_step_is_checked_before_it_begins);
 }

@@ -45,6 +45,62 @@ class OnMemory(unittest.IsolatedAsyncioTestCase):
         await bucket.delete_many(["c", "none"])
         self.assertEqual([i.key async for i in bucket.list()], [])
 
+    async def test_tags__and_signed_urls(self):
+        await self.bucket.put("a", b"x")
+        await self.bucket.set_tags("a", {"k": "v"})
+        self.assertEqual(await self.bucket.tags("a"), {"k": "v"})
+        if pail.native.knows("local_presign"):
+            self.assertIn("my-bucket/a", (await self.bucket.presign("a")).url)
+
+    async def test_uploads__in_parts_by_hand(self):
+        bucket = self.bucket
+        upload = await bucket.upload_begin("a", content_type="x/y")
+        parts = await asyncio.gather(bucket.upload_part("a", upload, 2, BIG[5 << 20:]),
+                                     bucket.upload_part("a", upload, 1, BIG[:5 << 20]))
+        info = await bucket.upload_finish("a", upload, [(2, parts[0]), (1, parts[1])])
+        self.assertEqual(info.size, len(BIG))
+        self.assertTrue(await bucket.get("a") == BIG)
+        self.assertEqual((await bucket.stat("a")).content_type, "x/y")
+        upload = await bucket.upload_begin("b")
+        await bucket.upload_abort("b", upload)
+        with self.assertRaises(exceptions.UploadNotFound):
+            await bucket.upload_part("b", upload, 1, b"late")
+        with self.assertRaises(exceptions.BadArgument):
+            await bucket.upload_part("b", "", 1, b"no id")
+        with self.assertRaises(TypeError):
+            await bucket.upload_finish("b", upload, [1])
+
+    async def test_writer__small_and_large(self):
+        async with self.bucket.writer("small", content_type="x/y") as file:
+            await file.write(b"one")
+            await file.write(memoryview(b"two"))
+        self.assertEqual(await self.bucket.get("small"), b"onetwo")
+        self.assertEqual(file.info.size, 6)
+        async with self.bucket.writer("large", part_size=5 << 20, concurrency=2,
+                                      metadata={"m": "1"}) as file:
+            for _ in range(3):
+                await file.write(BIG)
+        self.assertTrue(await self.bucket.get("large") == BIG * 3)
+        self.assertEqual((await self.bucket.stat("large")).metadata, {"m": "1"})
+        with self.assertRaises(ValueError):
+            await file.write(b"late")
+        with self.assertRaises(exceptions.BadArgument):
+            self.bucket.writer("a", part_size=1)
+
+    async def test_writer__leaves_nothing_where_it_fails(self):
+        with self.assertRaises(ZeroDivisionError):
+            async with self.bucket.writer("a", part_size=5 << 20) as file:
+                await file.write(BIG)
+                raise ZeroDivisionError
+        with self.assertRaises(exceptions.NotFound):
+            await self.bucket.stat("a")
+        self.assertEqual(list(self.bucket.bucket.uploads()), [])
+        with self.assertRaises(exceptions.Exists):
+            await self.bucket.put("there", b"x")
+            async with self.bucket.writer("there", if_none_match="*") as file:
+                await file.write(b"y")
+        self.assertEqual(await self.bucket.get("there"), b"x")
+
     async def test_put__streams_and_files(self):
         path = os.path.join(stores.folder(self), "a")
         await self.bucket.put("a", io.BytesIO(BIG))
