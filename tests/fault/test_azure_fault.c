@@ -216,6 +216,48 @@ static void test_copy__another_copy_to_the_same_name_is_not_taken_for_ours(void)
     end();
 }
 
+static void copy_with_attributes(const struct loopback_step *steps, int count)
+{
+    static const pail_attributes attr = {.content_type = "text/x"};
+    begin_copy(steps, count);
+    call.op.attr = &attr;
+}
+
+static void test_copy__whose_attributes_were_set_unheard_is_done(void)
+{
+    static const char *const lines[] = {"PUT /acct/con/key ",
+                                        "PUT /acct/con/key?comp=properties ",
+                                        "PUT /acct/con/key?comp=properties ",
+                                        "HEAD /acct/con/key ",
+                                        "PUT /acct/con/key?comp=properties ",
+                                        "PUT /acct/con/key?comp=metadata "};
+    static const struct loopback_step steps[] = {
+        {.send = STATE("202 Accepted", "success", "")},
+        {.then = RESET},
+        {.send = REFUSED("412 No", "ConditionNotMet")},
+        {.send = EMPTY("200 OK", "ETag: \"0x9D\"\r\nx-ms-copy-id: I\r\n")},
+        {.send = EMPTY("200 OK", "ETag: \"0xAD\"\r\n")},
+        {.send = EMPTY("200 OK", "ETag: \"0xBD\"\r\n")}};
+    copy_with_attributes(steps, 6);
+    CHECK_INT(plain_run(&client, &call), PAIL_OK);
+    CHECK_STR(call.op.out.info.etag, "0xBD");
+    expect_requests(6, lines);
+    CHECK(loopback_has(&server, 4, "if-match: \"0x9D\""));
+    CHECK(loopback_has(&server, 5, "if-match: \"0xAD\""));
+    end();
+}
+
+static void test_copy__that_another_replaced_gets_no_attributes(void)
+{
+    static const struct loopback_step steps[] = {{.send = STATE("202 Accepted", "success", "")},
+                                                 {.send = REFUSED("412 No", "ConditionNotMet")},
+                                                 {.send = EMPTY("200 OK", "ETag: \"0x9D\"\r\n")}};
+    copy_with_attributes(steps, 3);
+    CHECK_INT(plain_run(&client, &call), PAIL_E_CONFLICT);
+    CHECK_INT(server.requests, 3);
+    end();
+}
+
 static void test_copy__ends_with_its_deadline(void)
 {
     static const struct loopback_step steps[] = {
@@ -397,6 +439,8 @@ int main(void)
     RUN(test_copy__is_waited_for);
     RUN(test_copy__that_fails_or_is_aborted_says_which_and_why);
     RUN(test_copy__another_copy_to_the_same_name_is_not_taken_for_ours);
+    RUN(test_copy__whose_attributes_were_set_unheard_is_done);
+    RUN(test_copy__that_another_replaced_gets_no_attributes);
     RUN(test_copy__ends_with_its_deadline);
     RUN(test_customer_key__goes_with_each_write);
     RUN(test_customer_key__goes_with_each_read);
