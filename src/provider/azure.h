@@ -58,6 +58,7 @@ struct pl_azure_memo {
     bool asks_crc;                        /* get: the service was asked for that */
     int polls;                            /* copy: how often its state was asked for */
     const char *copy_id;                  /* of the copy that is waited for; NULL: not told */
+    int resume;                           /* copy: the stage whose answer may be lost; 0: none */
     pail_code refused;                    /* end of an upload: what a second try was told */
 };
 
@@ -123,6 +124,7 @@ void pl_azure_parse_blocks(struct pl_op *op, const struct pl_attempt *a,
 
 /* azure_copy.c */
 PAIL_MUST pail_code pl_azure_copy(struct pl_azure_build *b);
+void pl_azure_doubt_copy(struct pl_op *op, struct pl_attempt *a, struct pl_verdict *out);
 void pl_azure_parse_copy(struct pl_op *op, struct pl_attempt *a, const struct pl_http_response *r,
                          struct pl_verdict *out, struct pail_error **err);
 

@@ -5,7 +5,7 @@
 
 /* Copy Blob keeps the content headers of the source and, where none are given, its metadata; so
  * new ones take requests of their own behind it. */
-enum stage { COPY = 0, WAIT, PROPERTIES, METADATA };
+enum stage { COPY = 0, WAIT, PROPERTIES, METADATA, LOOK };
 enum { URL_MAX = 16 * 1024, POLL_MS = 500, POLLS_MAX = 100000 };
 
 static pail_code start(struct pl_azure_build *b)
@@ -60,6 +60,7 @@ pail_code pl_azure_copy(struct pl_azure_build *b)
         pl_azure_parameter(b, "comp", "metadata");
         pl_azure_add_conditions(b, &pinned, "");
         return pl_azure_add_metadata(b, b->op->attr);
+    case LOOK: b->r->method = "HEAD"; return PAIL_OK;
     }
     return PAIL_E_UNSUPPORTED;
 }
@@ -101,10 +102,39 @@ static void parse_state(struct pl_op *op, struct pl_azure_memo *memo,
     }
 }
 
+/* The attributes of a copy are pinned to its ETag, which they change: where an answer to them was
+ * lost, their second try is refused. As long as the blob is of that copy they are told again. */
+void pl_azure_doubt_copy(struct pl_op *op, struct pl_attempt *a, struct pl_verdict *out)
+{
+    struct pl_azure_memo *memo = a->memo;
+    bool pinned = op->kind == PL_OP_COPY && (memo->stage == PROPERTIES || memo->stage == METADATA);
+    if (pinned && out->code == PAIL_E_PRECONDITION && memo->copy_id &&
+        memo->resume != memo->stage) {
+        memo->resume = memo->stage;
+        memo->stage = LOOK;
+        *out = (struct pl_verdict){.next = PL_NEXT_MORE};
+    }
+}
+
+static void parse_look(struct pl_azure_memo *memo, const struct pl_http_response *r,
+                       struct pl_verdict *out, struct pail_error **err)
+{
+    if (pl_str_is(pl_http_header(r, "x-ms-copy-id"), memo->copy_id)) {
+        memo->stage = memo->resume;
+        *out = (struct pl_verdict){.next = PL_NEXT_MORE};
+    } else {
+        fail(out, PAIL_E_CONFLICT, err, "another write took the place of the copy");
+    }
+}
+
 void pl_azure_parse_copy(struct pl_op *op, struct pl_attempt *a, const struct pl_http_response *r,
                          struct pl_verdict *out, struct pail_error **err)
 {
     struct pl_azure_memo *memo = a->memo;
+    if (memo->stage == LOOK) {
+        parse_look(memo, r, out, err);
+        return;
+    }
     if (memo->stage <= WAIT) {
         parse_state(op, memo, r, out, err);
     }

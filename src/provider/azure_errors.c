@@ -254,6 +254,7 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
         out->next = PL_NEXT_CREDENTIALS;
     }
     pl_azure_doubt_refusal(op, a, r, out);
+    pl_azure_doubt_copy(op, a, out);
     if (op->kind == PL_OP_DELETE_MANY && out->next == PL_NEXT_FAIL && r->status != 404) {
         out->code = PAIL_E_UNSUPPORTED; /* then they are deleted one by one, if they may be */
     }

@@ -18,7 +18,7 @@ struct pl_caps {
     bool keeps_etag;      /* in.put.etag and in.mp.etag */
     bool lists_parts;     /* mp_list with an upload_id */
     bool parts_equal;     /* all parts but the last must have one size */
-    bool no_whole_sum;    /* a stat tells no checksum that those of ranges combine to */
+    bool no_whole_sum;    /* no checksum that those of ranges combine to, an MD5 at most */
     bool uploads_inside;  /* unfinished uploads go with their bucket, or it is "not empty" */
 };
 

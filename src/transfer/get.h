@@ -6,6 +6,7 @@
 #include "transfer/plan.h"
 #include "transfer/sink.h"
 #include "transfer/task.h"
+#include "transfer/whole.h"
 
 enum { PL_GET_RING = 2 * PL_PLAN_WINDOW };
 
@@ -35,6 +36,7 @@ struct pl_get {
     struct pl_get_slot ring[PL_GET_RING];
     uint64_t next, folded;  /* parts: the next to ask for, the next to fold */
     struct pl_part_sum sum; /* of what was folded; algorithm PL_SUM_NONE where it cannot be told */
+    struct pl_whole md5;
     uint64_t delivered;
     char *spare[PL_PLAN_WINDOW];
     size_t spare_count;

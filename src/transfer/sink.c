@@ -41,7 +41,7 @@ static pail_code open_temporary(struct pl_sink *s, mode_t mode, struct pail_erro
         if (!s->temporary) {
             return pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a file name");
         }
-        s->fd = pl_sys.open(s->dir, s->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+        s->fd = pl_sys.open(s->dir, s->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
         if (s->fd >= 0) {
             s->kind = PL_BODY_FILE;
             return PAIL_OK;

@@ -216,6 +216,48 @@ static void test_copy__another_copy_to_the_same_name_is_not_taken_for_ours(void)
     end();
 }
 
+static void copy_with_attributes(const struct loopback_step *steps, int count)
+{
+    static const pail_attributes attr = {.content_type = "text/x"};
+    begin_copy(steps, count);
+    call.op.attr = &attr;
+}
+
+static void test_copy__whose_attributes_were_set_unheard_is_done(void)
+{
+    static const char *const lines[] = {"PUT /acct/con/key ",
+                                        "PUT /acct/con/key?comp=properties ",
+                                        "PUT /acct/con/key?comp=properties ",
+                                        "HEAD /acct/con/key ",
+                                        "PUT /acct/con/key?comp=properties ",
+                                        "PUT /acct/con/key?comp=metadata "};
+    static const struct loopback_step steps[] = {
+        {.send = STATE("202 Accepted", "success", "")},
+        {.then = RESET},
+        {.send = REFUSED("412 No", "ConditionNotMet")},
+        {.send = EMPTY("200 OK", "ETag: \"0x9D\"\r\nx-ms-copy-id: I\r\n")},
+        {.send = EMPTY("200 OK", "ETag: \"0xAD\"\r\n")},
+        {.send = EMPTY("200 OK", "ETag: \"0xBD\"\r\n")}};
+    copy_with_attributes(steps, 6);
+    CHECK_INT(plain_run(&client, &call), PAIL_OK);
+    CHECK_STR(call.op.out.info.etag, "0xBD");
+    expect_requests(6, lines);
+    CHECK(loopback_has(&server, 4, "if-match: \"0x9D\""));
+    CHECK(loopback_has(&server, 5, "if-match: \"0xAD\""));
+    end();
+}
+
+static void test_copy__that_another_replaced_gets_no_attributes(void)
+{
+    static const struct loopback_step steps[] = {{.send = STATE("202 Accepted", "success", "")},
+                                                 {.send = REFUSED("412 No", "ConditionNotMet")},
+                                                 {.send = EMPTY("200 OK", "ETag: \"0x9D\"\r\n")}};
+    copy_with_attributes(steps, 3);
+    CHECK_INT(plain_run(&client, &call), PAIL_E_CONFLICT);
+    CHECK_INT(server.requests, 3);
+    end();
+}
+
 static void test_copy__ends_with_its_deadline(void)
 {
     static const struct loopback_step steps[] = {
@@ -313,6 +355,71 @@ static void test_customer_key__goes_with_each_read(void)
     unlink(ca_path);
 }
 
+/* ---- An object that is read in ranges, against the MD5 of the whole */
+
+#define PART(span, length, bytes, md5)                                                             \
+    {                                                                                              \
+        .send =                                                                                    \
+            ANSWER("206 Partial",                                                                  \
+                   BLOB "Content-Range: bytes " span "/5\r\nx-ms-blob-content-md5: " md5 "\r\n",   \
+                   length, bytes)                                                                  \
+    }
+#define RIGHT "q1a02StAcTrMWviZhdS3hg==" /* of "abcde" */
+#define WRONG "hBotaJrYa9FhFEdFPCLG/A=="
+
+static int64_t take(void *data, size_t n, void *ctx)
+{
+    pl_buf_add(ctx, data, n);
+    return (int64_t)n;
+}
+
+static pail_code read_whole(const struct loopback_step *steps, pail_body *to, const char *verify)
+{
+    char endpoint[64];
+    pail_bucket *bucket = NULL;
+    loopback_start(&server, steps, 3);
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/acct", server.port);
+    const pail_kv settings[] = {
+        {"azure_endpoint", endpoint}, {"azure_storage_account_key", SECRET}, {"verify", verify}};
+    const pail_client_opts opts = {
+        .size = sizeof opts, .settings = settings, .settings_count = 3, .ignore_environment = true};
+    const pail_get_opts get = {.size = sizeof get, .part_size = 2, .concurrency = 1};
+    CHECK_INT(pail_open_bucket("az://con", &opts, &bucket, NULL), PAIL_OK);
+    pail_code rc = pail_get(bucket, "k", to, &get, NULL, NULL);
+    CHECK_INT(server.requests, 3); /* and none for a checksum */
+    pail_bucket_close(bucket);
+    loopback_stop(&server);
+    return rc;
+}
+
+static void check_whole(const struct loopback_step *steps, const char *verify, pail_code want)
+{
+    char data[8] = "", path[] = "/tmp/pail-azure-XXXXXX";
+    struct pl_buf got = PL_BUF_MAX(64);
+    struct stat st;
+    close(mkstemp(path));
+    unlink(path);
+    CHECK_INT(read_whole(steps, PAIL_BUF(data, sizeof data), verify), want);
+    CHECK_INT(read_whole(steps, PAIL_FN(take, &got), verify), want);
+    CHECK_INT(read_whole(steps, PAIL_PATH(path), verify), want);
+    CHECK_STR(data, "abcde");
+    CHECK_STR(got.ptr, "abcde");
+    CHECK_INT(stat(path, &st), want ? -1 : 0); /* nothing that is wrong is put in place */
+    unlink(path);
+    pl_buf_dispose(&got);
+}
+
+static void test_whole__that_is_read_in_ranges_is_held_against_its_md5(void)
+{
+    static const struct loopback_step right[] = {
+        PART("0-1", 2, "ab", RIGHT), PART("2-3", 2, "cd", RIGHT), PART("4-4", 1, "e", RIGHT)};
+    static const struct loopback_step wrong[] = {
+        PART("0-1", 2, "ab", WRONG), PART("2-3", 2, "cd", WRONG), PART("4-4", 1, "e", WRONG)};
+    check_whole(right, "true", PAIL_OK);
+    check_whole(wrong, "true", PAIL_E_CHECKSUM);
+    check_whole(wrong, "false", PAIL_OK);
+}
+
 /* ---- Others */
 
 static void test_archived__says_how_it_is_brought_back(void)
@@ -332,9 +439,12 @@ int main(void)
     RUN(test_copy__is_waited_for);
     RUN(test_copy__that_fails_or_is_aborted_says_which_and_why);
     RUN(test_copy__another_copy_to_the_same_name_is_not_taken_for_ours);
+    RUN(test_copy__whose_attributes_were_set_unheard_is_done);
+    RUN(test_copy__that_another_replaced_gets_no_attributes);
     RUN(test_copy__ends_with_its_deadline);
     RUN(test_customer_key__goes_with_each_write);
     RUN(test_customer_key__goes_with_each_read);
+    RUN(test_whole__that_is_read_in_ranges_is_held_against_its_md5);
     RUN(test_archived__says_how_it_is_brought_back);
     return test_end();
 }
