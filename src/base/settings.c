@@ -246,6 +246,7 @@ static const struct setting {
      "gs",
      {"impersonate_service_account"},
      {"GOOGLE_IMPERSONATE_SERVICE_ACCOUNT"}},
+    {"gcs_upload", TEXT, "gs", {0}, {0}},
     {"google_iam_endpoint", TEXT, "gs", {0}, {0}},
     {"gcs_endpoint",
      TEXT,

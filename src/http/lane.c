@@ -20,11 +20,14 @@ static void blame(struct pl_http_exchange *x, enum pl_http_fail fail, const char
 /* ---- Callbacks of libcurl */
 
 /* Runs each time a request is about to go out: also where libcurl sends it again because a kept
- * connection turned out to be closed. */
+ * connection turned out to be closed. After an exchange with POSTFIELDS 7.88 does not rewind the
+ * body then, and waits for ever. */
 static int about_to_send(void *ctx, char *ip, char *local_ip, int port, int local_port)
 {
     (void)ip, (void)local_ip, (void)port, (void)local_port;
-    ((struct pl_http_lane *)ctx)->x->response.sends++;
+    struct pl_http_lane *lane = ctx;
+    lane->x->response.sends++;
+    lane->source_at = 0;
     return CURL_PREREQFUNC_OK;
 }
 

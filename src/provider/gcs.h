@@ -32,6 +32,8 @@ struct pl_gcs_signed {
     int64_t time_ms; /* from when on it is good */
 };
 
+struct pl_gcs_session; /* gcs_session.c */
+
 struct pl_gcs {
     struct pl_dialect dialect; /* first */
     /* set once */
@@ -39,6 +41,8 @@ struct pl_gcs {
     struct pl_log *log;
     struct pl_gcs_auth *auth;
     bool custom, verify, tls;
+    bool by_session;      /* uploads in parts go by a session instead of by composed objects */
+    uint64_t session_min; /* puts of more bytes go by a session */
     uint16_t port;
     /* under dialect.lock: uploads begun here that may have no part yet, the oldest forgotten first
      */
@@ -46,6 +50,7 @@ struct pl_gcs {
     size_t begun_next;
     struct pl_gcs_signed signed_urls[PL_GCS_SIGNED]; /* the oldest makes room */
     size_t signed_next;
+    struct pl_gcs_session *sessions;
     char *host, *base_path; /* lower case; "" or "/path" without a final '/' */
 };
 
@@ -54,7 +59,9 @@ enum pl_gcs_phase {
     PL_GCS_FIRST = 0,
     PL_GCS_REWRITE, /* copy: with memo->token */
     PL_GCS_COMPOSE, /* mp_finish: parts from memo->at on, onto step memo->step */
-    PL_GCS_SWEEP    /* mp_finish, mp_abort: the parts go, PL_GCS_BATCH_MAX at once */
+    PL_GCS_SWEEP,   /* mp_finish, mp_abort: the parts go, PL_GCS_BATCH_MAX at once */
+    PL_GCS_SEND,    /* session: bytes */
+    PL_GCS_ASK      /* session: how many are there? */
 };
 
 /* What one op keeps over its attempts and exchanges; in op->arena. */
@@ -73,6 +80,11 @@ struct pl_gcs_memo {
     bool found; /* abort: there was something */
     unsigned sweeps;
     bool looked_again; /* abort */
+    /* Sessions: `token` is the query of a put's. */
+    bool by_session, is_doubtful; /* doubtful: what was sent was not answered */
+    uint64_t sent;                /* bytes known to be there; of a part behind the session's */
+    unsigned stalls;              /* answers without progress */
+    struct pl_body cut;           /* what is sent of the source */
 };
 
 struct pl_gcs_build {
@@ -149,6 +161,23 @@ PAIL_MUST bool pl_gcs_read_batch(const struct pl_http_response *r,
 void pl_gcs_parse_delete_many(struct pl_gcs *gcs, struct pl_op *op,
                               const struct pl_http_response *r, struct pl_verdict *out,
                               struct pail_error **err);
+
+/* Sets memo->crc32c and out.sum; one pass over the source, once. */
+PAIL_MUST pail_code pl_gcs_source_sum(struct pl_gcs_build *b);
+/* Fills out.info from a resource and compares its crc32c with memo's, if that has one. */
+void pl_gcs_parse_stored(struct pl_op *op, const struct pl_gcs_memo *memo,
+                         const struct pl_http_response *r, struct pl_verdict *out,
+                         struct pail_error **err);
+
+/* gcs_session.c: resumable upload sessions. */
+bool pl_gcs_is_session(const char *upload_id);
+/* resource: without its '}'. */
+PAIL_MUST pail_code pl_gcs_build_session_put(struct pl_gcs_build *b, struct pl_buf *resource);
+PAIL_MUST pail_code pl_gcs_build_session(struct pl_gcs_build *b); /* mp_begin ... mp_abort */
+void pl_gcs_parse_session(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
+                          const struct pl_http_response *r, struct pl_verdict *out,
+                          struct pail_error **err);
+void pl_gcs_sessions_dispose(struct pl_gcs *gcs);
 
 /* gcs_compose.c: uploads in parts. */
 PAIL_MUST pail_code pl_gcs_build_upload(struct pl_gcs_build *b);

@@ -173,12 +173,18 @@ static pail_code build_get(struct pl_gcs_build *b)
 static pail_code build_put(struct pl_gcs_build *b)
 {
     struct pl_buf resource = PL_BUF_MAX(64 * 1024);
+    bool by_session = b->op->in.put.source->len > b->gcs->session_min;
     pl_buf_putc(&resource, '{');
     pail_code rc = pl_gcs_member(&resource, "name", b->op->key)
                        ? PAIL_OK
                        : pl_fail(b->err, PAIL_E_BAD_KEY, "the key is not UTF-8");
     rc = rc ? rc : pl_gcs_write_attributes(&resource, b->op->attr, b->op->encryption, b->err);
-    rc = rc ? rc : pl_gcs_add_conditions(b, &b->op->cond, "if", true);
+    if (rc || by_session) {
+        rc = rc ? rc : pl_gcs_build_session_put(b, &resource);
+        pl_buf_dispose(&resource);
+        return rc;
+    }
+    rc = pl_gcs_add_conditions(b, &b->op->cond, "if", true);
     rc = rc ? rc : pl_gcs_add_encryption(b, b->op->encryption, false);
     if (!rc && b->op->attr && b->op->attr->canned_acl) {
         pl_gcs_query(b, "predefinedAcl", b->op->attr->canned_acl);

@@ -278,7 +278,14 @@ static pail_code abort_upload(struct pl_gcs_build *b)
 
 pail_code pl_gcs_build_upload(struct pl_gcs_build *b)
 {
-    switch ((int)b->op->kind) {
+    const struct pl_op *op = b->op;
+    if (op->kind == PL_OP_MP_BEGIN
+            ? b->gcs->by_session
+            : pl_gcs_is_session(op->kind == PL_OP_MP_PART ? op->in.put.upload_id
+                                                          : op->in.mp.upload_id)) {
+        return pl_gcs_build_session(b);
+    }
+    switch ((int)op->kind) {
     case PL_OP_MP_BEGIN: return begin(b);
     case PL_OP_MP_PART: return part(b);
     case PL_OP_MP_FINISH: return finish(b);

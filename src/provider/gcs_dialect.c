@@ -6,7 +6,8 @@
 static const uint64_t MIB = UINT64_C(1) << 20, TIB = UINT64_C(1) << 40;
 
 enum { LIST_PAGE = 1000, TRANSFER_CONCURRENCY = 8 };
-enum { NEED_TOKEN = 1, NEED_EMAIL = 2, NEED_SIGNATURE = 16 }; /* of pl_need.what */
+enum { SESSION_MIN = 8, COMPOSE_MIN = 32, SESSION_PUT_BEST = 256 }; /* MiB */
+enum { NEED_TOKEN = 1, NEED_EMAIL = 2, NEED_SIGNATURE = 16 };       /* of pl_need.what */
 
 static struct pl_gcs *of(struct pl_dialect *d)
 {
@@ -22,7 +23,8 @@ static void gcs_caps(struct pl_dialect *d, struct pl_caps *out)
         can[i] = PAIL_NATIVE;
     }
     can[PAIL_CAN_TAGS] = PAIL_NO;
-    can[PAIL_CAN_MULTIPART] = PAIL_EMULATED;
+    can[PAIL_CAN_MULTIPART] = of(d)->by_session ? PAIL_NATIVE : PAIL_EMULATED;
+    out->parts_in_order = of(d)->by_session;
     can[PAIL_CAN_PRESIGN_GET] = can[PAIL_CAN_PRESIGN_PUT] =
         pl_gcs_can_sign(of(d)) ? PAIL_NATIVE : PAIL_NO;
     out->limit[PAIL_LIMIT_PART_MIN] = 1;
@@ -32,7 +34,8 @@ static void gcs_caps(struct pl_dialect *d, struct pl_caps *out)
     out->limit[PAIL_LIMIT_LIST_PAGE] = LIST_PAGE;
     out->limit[PAIL_LIMIT_DELETE_MANY] = PL_GCS_BATCH_MAX;
     out->part_best = 16 * MIB;
-    out->put_best = out->get_best = 2 * out->part_best;
+    out->get_best = 2 * out->part_best;
+    out->put_best = of(d)->by_session ? SESSION_PUT_BEST * MIB : out->get_best;
     out->concurrency = TRANSFER_CONCURRENCY;
 }
 
@@ -64,7 +67,8 @@ static void gcs_need(struct pl_dialect *d, const struct pl_op *op, int64_t now_m
     const char *email = NULL;
     bool by_iam = op->kind == PL_OP_PRESIGN && !pl_gcs_has_key(gcs) &&
                   pl_gcs_auth_signs_elsewhere(gcs->auth, &email);
-    if (op->kind == PL_OP_MP_BEGIN || (op->kind == PL_OP_PRESIGN && !by_iam)) {
+    if ((op->kind == PL_OP_MP_BEGIN && !gcs->by_session) ||
+        (op->kind == PL_OP_PRESIGN && !by_iam)) {
         return; /* asks nobody */
     }
     if (pl_gcs_auth_lacks(gcs->auth, now_ms, &out->now)) {
@@ -140,6 +144,7 @@ static void gcs_free(struct pl_dialect *d)
     for (size_t i = 0; i < PL_GCS_SIGNED; i++) {
         pl_gcs_signed_dispose(&gcs->signed_urls[i]);
     }
+    pl_gcs_sessions_dispose(gcs);
     pl_free(gcs->host);
     pl_free(gcs->base_path);
     pl_free(gcs);
@@ -192,6 +197,19 @@ static pail_code configure(struct pl_gcs *gcs, const struct pl_settings *s, stru
     return rc;
 }
 
+static pail_code choose_upload(struct pl_gcs *gcs, struct pail_error **err)
+{
+    const char *how = pl_settings_get(gcs->settings, "gcs_upload");
+    gcs->by_session = how && strcmp(how, "session") == 0;
+    gcs->session_min = (gcs->by_session ? SESSION_MIN : COMPOSE_MIN) * MIB;
+    return !how || gcs->by_session || strcmp(how, "compose") == 0
+               ? PAIL_OK
+               : pl_fail(err, PAIL_E_BAD_CONFIG,
+                         "gcs_upload is \"compose\" or \"session\", not "
+                         "\"%.40s\"",
+                         how);
+}
+
 pail_code pl_gcs_dialect_new(const struct pl_provider_env *env, struct pl_dialect **out,
                              struct pail_error **err)
 {
@@ -204,6 +222,7 @@ pail_code pl_gcs_dialect_new(const struct pl_provider_env *env, struct pl_dialec
     gcs->log = env->log;
     gcs->verify = pl_settings_bool(env->settings, "verify", true);
     pail_code rc = configure(gcs, env->settings, err);
+    rc = rc ? rc : choose_upload(gcs, err);
     rc = rc ? rc
             : pl_gcs_auth_new(env->settings, env->ignore_environment, gcs->custom, &gcs->auth, err);
     if (rc) {

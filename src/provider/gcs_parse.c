@@ -98,10 +98,10 @@ static void parse_resource(struct pl_op *op, const struct pl_http_response *r,
     json_decref(root);
 }
 
-static void parse_put(struct pl_op *op, struct pl_attempt *a, const struct pl_http_response *r,
-                      struct pl_verdict *out, struct pail_error **err)
+void pl_gcs_parse_stored(struct pl_op *op, const struct pl_gcs_memo *memo,
+                         const struct pl_http_response *r, struct pl_verdict *out,
+                         struct pail_error **err)
 {
-    const struct pl_gcs_memo *memo = a->memo;
     char text[PL_SUM_BASE64_MAX];
     parse_resource(op, r, out, err);
     const char *sum = op->out.info.checksum;
@@ -151,7 +151,7 @@ static void parse_success(struct pl_gcs *gcs, struct pl_op *op, struct pl_attemp
         }
         break;
     case PL_OP_GET: parse_get(op, a, r, out, err); break;
-    case PL_OP_PUT: parse_put(op, a, r, out, err); break;
+    case PL_OP_PUT: pl_gcs_parse_stored(op, a->memo, r, out, err); break;
     case PL_OP_COPY: parse_copy(op, a, r, out, err); break;
     case PL_OP_DELETE_MANY: pl_gcs_parse_delete_many(gcs, op, r, out, err); break;
     case PL_OP_LIST:
@@ -170,8 +170,11 @@ void pl_gcs_parse(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
 {
     struct pl_gcs *gcs = (struct pl_gcs *)d;
     bool upload = op->kind == PL_OP_MP_FINISH || op->kind == PL_OP_MP_ABORT;
+    const struct pl_gcs_memo *memo = a->memo;
     *out = (struct pl_verdict){.next = PL_NEXT_DONE};
-    if (upload) { /* it knows which failures do not count */
+    if (memo->by_session) {
+        pl_gcs_parse_session(gcs, op, a, r, out, err);
+    } else if (upload) { /* it knows which failures do not count */
         pl_gcs_parse_upload(gcs, op, a, r, out, err);
     } else if (r->status / 100 == 2) {
         parse_success(gcs, op, a, r, out, err);

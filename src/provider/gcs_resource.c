@@ -85,7 +85,7 @@ pail_code pl_gcs_write_attributes(struct pl_buf *out, const pail_attributes *att
 }
 
 /* One pass over the source; a later attempt knows it. */
-static pail_code compute(struct pl_gcs_build *b)
+pail_code pl_gcs_source_sum(struct pl_gcs_build *b)
 {
     const struct pl_body *source = b->op->in.put.source;
     uint32_t crc = 0;
@@ -139,7 +139,7 @@ pail_code pl_gcs_add_insert(struct pl_gcs_build *b, struct pl_buf *resource)
     char text[PL_SUM_BASE64_MAX];
     struct pl_buf frame = PL_BUF_MAX(80 * 1024);
     const pail_attributes *attr = b->op->kind == PL_OP_PUT ? b->op->attr : NULL;
-    pail_code rc = b->gcs->verify ? compute(b) : PAIL_OK;
+    pail_code rc = b->gcs->verify ? pl_gcs_source_sum(b) : PAIL_OK;
     if (rc) {
         return rc;
     }

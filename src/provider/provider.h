@@ -17,6 +17,7 @@ struct pl_caps {
     bool takes_pull;      /* put and mp_part take a PL_BODY_PULL, on the submitting thread */
     bool keeps_etag;      /* in.put.etag and in.mp.etag */
     bool lists_parts;     /* mp_list with an upload_id */
+    bool parts_in_order;  /* one part after the other */
     bool parts_equal;     /* all parts but the last must have one size */
     bool no_whole_sum;    /* no checksum that those of ranges combine to, an MD5 at most */
     bool uploads_inside;  /* unfinished uploads go with their bucket, or it is "not empty" */

@@ -149,6 +149,7 @@ static bool plan(struct pl_copy *c)
     uint64_t by_memory = c->by_service ? PL_PLAN_WINDOW : WINDOW_BYTES / c->part_size;
     c->window = pl_plan_window(&c->to_caps, c->opts.concurrency);
     c->window = by_memory < 2 ? 2 : by_memory < c->window ? (unsigned)by_memory : c->window;
+    c->window = c->to_caps.parts_in_order ? 1 : c->window;
     c->in_parts = c->by_service || c->size > c->part_size;
     c->part_count = c->in_parts ? (size_t)((c->size + c->part_size - 1) / c->part_size) : 1;
     c->parts = pl_calloc(c->part_count, sizeof *c->parts);

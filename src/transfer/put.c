@@ -247,7 +247,7 @@ static void start(struct pl_task *t)
         return;
     }
     p->part_size = pl_plan_part(&p->caps, size, p->opts.part_size, &e);
-    p->window = pl_plan_window(&p->caps, p->opts.concurrency);
+    p->window = p->caps.parts_in_order ? 1 : pl_plan_window(&p->caps, p->opts.concurrency);
     if (!p->part_size) {
         pl_task_fail(t, pail_error_code(e), e);
         return;

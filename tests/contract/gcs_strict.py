@@ -1,6 +1,6 @@
 """Run the contract suite against the strict GCS server, as a service account with a key of its own:
 
-    gcs_strict.py CONTRACT"""
+    gcs_strict.py CONTRACT [NAME [SETTING=VALUE,...]]"""
 import json
 import os
 import pathlib
@@ -41,7 +41,10 @@ def main():
                if not k.upper().endswith('_PROXY') and not k.startswith(('GOOGLE_', 'STORAGE_'))}
         env.update(PAIL_TEST_STRICT_ENDPOINT=here, PAIL_TEST_STRICT_SERVICE_ACCOUNT=str(account))
         try:
-            return subprocess.run([sys.argv[1], 'gcs-strict', 'gcs:PAIL_TEST_STRICT'], env=env).returncode
+            name, *settings = sys.argv[2:] or ['gcs-strict']
+            if settings:
+                env['PAIL_CONTRACT_SETTINGS'] = settings[0]
+            return subprocess.run([sys.argv[1], name, 'gcs:PAIL_TEST_STRICT'], env=env).returncode
         finally:
             server.stdin.close()
             server.wait()

@@ -1,17 +1,22 @@
-"""A strict server of Google's JSON API, for tests: it checks what emulators let pass.
+"""A strict server of Google's storage, for tests: it checks what emulators let pass.
 
-    gcs_strict.py [--port N] [--public-key PEM] [--private-key PEM] [--email ADDRESS] [--bearer TOKEN] [--exit-on-eof]
+    gcs_strict.py [--port N] [--public-key PEM] [--private-key PEM] [--email ADDRESS] [--bearer TOKEN]
+                  [--tls CERT_AND_KEY] [--exit-on-eof]
 
-Prints "ready PORT". Each request needs a bearer token - one that /token gave out, TOKEN, or a JWT that the account
+Prints "ready PORT". Each request needs a bearer token - one that a login gave out, TOKEN, or a JWT that the account
 signed itself - or, on /BUCKET/KEY, a V4 signature; both are verified with the public key. Preconditions hold
-everywhere, generations are exact, hashes are compared, pages are cut as asked. /-/requests tells what came in."""
+everywhere, generations are exact, hashes are compared, pages are cut as asked, sessions and customer keys are exact.
+/-/requests tells what came in. PUT /-/faults takes {METHOD: [INSTRUCTION, ...]} for the next requests of a method, in
+the words of Google's retry conformance tests: return-CODE, return-reset-connection, return-broken-stream[-after-nK],
+return-CODE-after-nK; "" lets one pass; and of ours: reset-after-nK (of an upload), reset-unanswered (done, but nobody hears of it)."""
 import argparse
-import base64
 import datetime
 import hashlib
 import http.server
 import json
 import re
+import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -21,73 +26,26 @@ import time
 import urllib.parse
 
 import gcs_strict_auth as logins
-
-TABLE = []
-for n in range(256):
-    for _ in range(8):
-        n = n >> 1 ^ (0x82f63b78 if n & 1 else 0)
-    TABLE.append(n)
+import gcs_strict_sessions as sessions
+from gcs_strict_store import Refused, Store, billed, error_of, insert, media, route, unb64url
 
 
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc = TABLE[(crc ^ byte) & 255] ^ crc >> 8
-    return base64.b64encode(struct.pack('>I', crc ^ 0xffffffff)).decode()
+def method_of(command, path, query):
+    """"storage.objects.insert", ...: as Google names the methods of the JSON API."""
+    names = path.split('/')
+    if names[1] == 'upload':
+        return 'storage.objects.insert'
+    rest = names[5:]  # behind /storage/v1/b/BUCKET
+    if len(names) < 5 or len(names) == 5 and not names[4]:
+        return {'GET': 'storage.buckets.list', 'POST': 'storage.buckets.insert'}.get(command, '')
+    if not rest:
+        return 'storage.buckets.' + {'GET': 'get', 'DELETE': 'delete'}.get(command, '')
+    if len(rest) == 1:
+        return 'storage.objects.list'
+    if len(rest) > 2:
+        return 'storage.objects.' + {'compose': 'compose', 'rewriteTo': 'rewrite', 'copyTo': 'copy'}.get(rest[2], '')
+    return 'storage.objects.' + {'GET': 'get', 'DELETE': 'delete', 'PATCH': 'patch', 'PUT': 'update'}.get(command, '')
 
-
-def unb64url(text):
-    return base64.urlsafe_b64decode(text + '=' * (-len(text) % 4))
-
-
-class Refused(Exception):
-    def __init__(self, status, reason, message):
-        super().__init__(message)
-        self.status, self.reason, self.message = status, reason, message
-
-
-class Store:
-    """Buckets of names of lists of generations, the newest last."""
-
-    def __init__(self):
-        self.buckets, self.lock, self.clock = {}, threading.RLock(), 0
-        self.tokens, self.scopes, self.requests = {}, {}, []
-        self.rewrites = {}
-
-    def generation(self):
-        self.clock = max(self.clock + 1, int(time.time() * 1e6))
-        return self.clock
-
-    def bucket(self, name):
-        if name not in self.buckets:
-            raise Refused(404, 'notFound', 'The specified bucket does not exist.')
-        return self.buckets[name]
-
-    def find(self, bucket, key, generation=None):
-        for o in reversed(self.bucket(bucket)['objects'].get(key, [])):
-            if generation is None and 'timeDeleted' not in o['meta'] or o['meta']['generation'] == generation:
-                return o
-        return None
-
-
-def now():
-    return datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%S.%fZ')
-
-
-def check(query, found, read, prefix='if'):
-    """Preconditions: 412, or 304 where a read's NotMatch does not hold."""
-    has = {'Generation': int(found['meta']['generation']) if found else 0,
-           'Metageneration': int(found['meta']['metageneration']) if found else 0}
-    for what, value in has.items():
-        match, other = query.get(prefix + what + 'Match'), query.get(prefix + what + 'NotMatch')
-        if match is not None and int(match) != value:
-            raise Refused(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.')
-        if other is not None and int(other) == value:
-            raise Refused(304 if read else 412, 'conditionNotMet', 'Not modified')
-
-
-FIELDS = ('contentType', 'contentEncoding', 'contentLanguage', 'contentDisposition', 'cacheControl', 'storageClass',
-          'metadata')
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -100,12 +58,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def handle(self):
         try:
             super().handle()
-        except ConnectionError:  # given up by the client
+        except (ConnectionError, ssl.SSLError):  # given up by the client
             pass
 
     # ---- answers
 
-    def answer(self, status, body=b'', headers=()):
+    def answer(self, status, body=b'', headers=(), cut=None):
+        """cut: so many bytes of the body are sent, then the connection ends."""
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers = [('Content-Type', 'application/json; charset=UTF-8'), *headers]
@@ -117,13 +76,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header('Content-Length', str(len(body)))
         self.end_headers()
         if self.command != 'HEAD' and status not in (204, 304):
-            self.wfile.write(body)
+            self.wfile.write(body if cut is None else body[:cut])
+        if cut is not None:
+            self.reset()
 
     def refuse(self, e, plain=False):
         if plain:
             self.answer(e.status, e.message.encode(), [('Content-Type', 'text/html; charset=UTF-8')])
         else:
             self.answer(e.status, error_of(e))
+
+    def reset(self):
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.close_connection = True
+        raise ConnectionError
 
     # ---- who asks
 
@@ -170,14 +137,36 @@ class Handler(http.server.BaseHTTPRequestHandler):
         text = '\n'.join([q.get('X-Goog-Algorithm', ''), date, scope, hashlib.sha256(canonical.encode()).hexdigest()])
         try:
             made = datetime.datetime.strptime(date, '%Y%m%dT%H%M%SZ').replace(tzinfo=datetime.timezone.utc).timestamp()
+            who, _, of = q['X-Goog-Credential'].partition('/')
             fine = ('host' in names and made - 900 < time.time() < made + min(int(q['X-Goog-Expires']), 604800) and
-                    q['X-Goog-Credential'].partition('/')[2] == scope and
-                    q['X-Goog-Credential'].partition('/')[0] in (self.options.email, logins.TARGET, logins.MACHINE) and
+                    who in (self.options.email, logins.TARGET, logins.MACHINE) and of == scope and
                     q['X-Goog-Algorithm'] == 'GOOG4-RSA-SHA256' and self.verify(text.encode(), bytes.fromhex(sig)))
         except (ValueError, KeyError):
             fine = False
         if not fine:
             raise Refused(403, 'SignatureDoesNotMatch', 'SignatureDoesNotMatch')
+
+    # ---- faults
+
+    def fault(self, path, query, body):
+        """What is to go wrong with this request; acts at once where nothing of it is done. Returns what comes after."""
+        waiting = self.store.faults.get(method_of(self.command, path, query))
+        what = waiting[0] if waiting else ''
+        code, after = re.fullmatch(r'return-(\d+)(-after-\d+K)?', what), re.search(r'-after-(\d+)K', what)
+        most = int(after.group(1)) * 1024 if after else 0
+        if waiting and not what:
+            waiting.pop(0)  # this one goes well
+        if not what or (code or what.startswith('reset')) and after and not \
+                sessions.keep_some(self.store, query, self.headers, body, most):
+            return ''
+        waiting.pop(0)
+        if what == 'return-reset-connection' or what.startswith('reset-after'):
+            self.reset()
+        if code:
+            if code.group(1) == '410':
+                self.store.sessions.pop(query.get('upload_id', ''), None)
+            raise Refused(int(code.group(1)), 'backendError' if code.group(1)[0] == '5' else 'injected', what)
+        return what
 
     # ---- one request
 
@@ -191,10 +180,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(raw, keep_blank_values=True))
         if path == '/-/requests':
             return self.answer(200, self.store.requests)
+        if path == '/-/faults':
+            self.store.faults = json.loads(body)
+            return self.answer(200)
         self.store.requests.append('%s %s' % (self.command, self.path))
-        plain = query.get('alt') == 'media'
         if path.startswith('/bad/'):
             return logins.bad(self, path)
+        plain = query.get('alt') == 'media'
         try:
             with self.store.lock:
                 if path == '/token':
@@ -206,7 +198,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.authorize()
                 if path.startswith('/batch/'):
                     return self.batch(body)
-                return self.answer(*route(self.store, self.command, path, query, self.headers, body))
+                what = self.fault(path, query, body)
+                made = route(self.store, self.command, path, query, self.headers, body)
+                if what == 'reset-unanswered':
+                    self.reset()
+                after = re.search(r'-after-(\d+)K', what)
+                cut = int(after.group(1)) * 1024 if after else 0
+                return self.answer(*made, **({'cut': cut} if what.startswith('return-broken-stream') else {}))
         except Refused as e:
             return self.refuse(e, plain)
 
@@ -229,6 +227,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.signed(path, query)
         _, bucket, key = path.split('/', 2)
         bucket, key = urllib.parse.unquote(bucket), urllib.parse.unquote(key)
+        billed(bucket, query)
         if self.command == 'PUT':
             o = insert(self.store, bucket, {'name': key, 'contentType': self.headers.get('Content-Type')}, body, {})
             return self.answer(200, b'', [('x-goog-generation', o['generation'])])
@@ -245,8 +244,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             number = re.search(rb'(?i)content-id: <([^>]+)>', head)
             line = call.split(b'\r\n', 1)[0].decode().split(' ')
             path, _, raw = line[1].partition('?')
+            query = dict(urllib.parse.parse_qsl(raw))
             try:
-                status, answer, _ = (*route(self.store, line[0], path, dict(urllib.parse.parse_qsl(raw)), {}, b''), ())[:3]
+                status, answer, _ = (*route(self.store, line[0], path, query, {}, b''), ())[:3]
             except Refused as e:
                 status, answer = e.status, error_of(e)
             text = json.dumps(answer) if answer else ''
@@ -257,221 +257,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, (''.join(out) + '--batch_x--\r\n').encode(), [('Content-Type', 'multipart/mixed; boundary=batch_x')])
 
 
-def error_of(e):
-    return {'error': {'code': e.status, 'message': e.message,
-                      'errors': [{'domain': 'global', 'reason': e.reason, 'message': e.message}]}}
-
-
-def insert(store, bucket, resource, data, query, composed=0):
-    key = resource.get('name') or query.get('name') or ''
-    objects = store.bucket(bucket)['objects']
-    if not 0 < len(key.encode()) <= 1024:
-        raise Refused(400, 'invalid', 'Invalid object name')
-    check(query, store.find(bucket, key), False)
-    crc, md5 = crc32c(data), base64.b64encode(hashlib.md5(data).digest()).decode()
-    if resource.get('crc32c', crc) != crc or resource.get('md5Hash', md5) != md5:
-        raise Refused(400, 'invalid', 'Provided CRC32C or MD5 hash doesn\'t match the bytes')
-    meta = {'kind': 'storage#object', 'name': key, 'bucket': bucket, 'size': str(len(data)), 'crc32c': crc,
-            'generation': str(store.generation()), 'metageneration': '1', 'timeCreated': now(), 'updated': now(),
-            'storageClass': 'STANDARD'}
-    meta.update({k: resource[k] for k in FIELDS if resource.get(k)})
-    if composed:
-        meta['componentCount'] = composed
-    else:
-        meta['md5Hash'] = md5
-    meta['etag'] = base64.b64encode(meta['generation'].encode()).decode()
-    retire(store, bucket, key)
-    objects.setdefault(key, []).append({'meta': meta, 'data': data})
-    return meta
-
-
-def retire(store, bucket, key):
-    b = store.bucket(bucket)
-    if b['meta'].get('versioning', {}).get('enabled'):
-        old = store.find(bucket, key)
-        if old:
-            old['meta']['timeDeleted'] = now()
-    else:
-        b['objects'].pop(key, None)
-
-
-def media(store, bucket, key, query, headers):
-    o = store.find(bucket, key, query.get('generation'))
-    if not o:
-        raise Refused(404, 'notFound', 'No such object: %s/%s' % (bucket, key))
-    check(query, o, True)
-    meta, data = o['meta'], o['data']
-    gzip_wanted = 'gzip' in headers.get('Accept-Encoding', '')
-    out = [('x-goog-generation', meta['generation']), ('x-goog-metageneration', meta['metageneration']),
-           ('x-goog-hash', 'crc32c=' + meta['crc32c'] + (',md5=' + meta['md5Hash'] if 'md5Hash' in meta else '')),
-           ('x-goog-stored-content-encoding', meta.get('contentEncoding', 'identity')),
-           ('x-goog-storage-class', meta['storageClass']), ('ETag', meta['etag']),
-           ('Content-Type', meta.get('contentType', 'application/octet-stream')),
-           ('Last-Modified', time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime(int(meta['generation']) // 1000000)))]
-    if meta.get('contentEncoding') == 'gzip' and not gzip_wanted:
-        import gzip
-        data = gzip.decompress(data)
-    elif 'contentEncoding' in meta:
-        out.append(('Content-Encoding', meta['contentEncoding']))
-    for name, field in (('Cache-Control', 'cacheControl'), ('Content-Disposition', 'contentDisposition'),
-                        ('Content-Language', 'contentLanguage')):
-        if field in meta:
-            out.append((name, meta[field]))
-    asked = re.fullmatch(r'bytes=(\d*)-(\d*)', headers.get('Range', ''))
-    if not asked:
-        return 200, data, out
-    first, last = asked.groups()
-    if first:
-        start, end = int(first), min(int(last or len(data)), len(data) - 1)
-    else:
-        start, end = max(0, len(data) - int(last)), len(data) - 1
-    if start >= len(data) or not first and last == '0':
-        raise Refused(416, 'requestedRangeNotSatisfiable', 'Request range not satisfiable')
-    out.append(('Content-Range', 'bytes %d-%d/%d' % (start, end, len(data))))
-    return 206, data[start:end + 1], out
-
-
-def listing(store, bucket, query):
-    objects, prefix, delimiter = store.bucket(bucket)['objects'], query.get('prefix', ''), query.get('delimiter', '')
-    versions, start = query.get('versions') == 'true', query.get('startOffset', '')
-    token = unb64url(query['pageToken']).decode() if 'pageToken' in query else ''
-    entries = []  # (name, generation, item or None)
-    for key in sorted(objects, key=lambda k: k.encode()):
-        if not key.startswith(prefix) or key.encode() < start.encode():
-            continue
-        at = key.find(delimiter, len(prefix)) if delimiter else -1
-        live = [o for o in objects[key] if versions or 'timeDeleted' not in o['meta']]
-        if live and at >= 0:
-            folder = key[:at + len(delimiter)]
-            if not entries or entries[-1][0] != folder:
-                entries.append((folder, '', None))
-        elif at < 0:
-            entries += [(key, o['meta']['generation'], o['meta']) for o in live]
-    behind = [e for e in entries if e[0] + '\0' + e[1] > token] if token else entries
-    most = min(int(query.get('maxResults', 1000)), 1000)
-    page, out = behind[:most], {'kind': 'storage#objects'}
-    items, folders = [e[2] for e in page if e[2]], [e[0] for e in page if not e[2]]
-    if items:
-        out['items'] = items
-    if folders:
-        out['prefixes'] = folders
-    if len(behind) > most:
-        out['nextPageToken'] = base64.urlsafe_b64encode((page[-1][0] + '\0' + page[-1][1]).encode()).decode().rstrip('=')
-    return 200, out
-
-
-def compose(store, bucket, key, query, body):
-    asked = json.loads(body)
-    sources = asked.get('sourceObjects', [])
-    if not 1 <= len(sources) <= 32:
-        raise Refused(400, 'invalid', 'The number of source components provided must be 1 to 32')
-    data, count = b'', 0
-    for s in sources:
-        o = store.find(bucket, s['name'], s.get('generation'))
-        if not o:
-            raise Refused(404, 'notFound', 'No such object: %s/%s' % (bucket, s['name']))
-        data += o['data']
-        count += o['meta'].get('componentCount', 1)
-    return 200, insert(store, bucket, {**asked.get('destination', {}), 'name': key}, data, query, count)
-
-
-def rewrite(store, source, target, query, body):
-    o = store.find(*source, query.get('sourceGeneration'))
-    if not o:
-        raise Refused(404, 'notFound', 'No such object: %s/%s' % source)
-    check(query, o, False, 'ifSource')
-    check(query, store.find(*target), False)
-    size = len(o['data'])
-    token = query.get('rewriteToken')
-    if token is None and size > 4 or token is not None and store.rewrites.pop(token, None) != (source, target):
-        if token is not None:
-            raise Refused(400, 'invalid', 'Invalid rewrite token')
-        token = 'rewrite-%d' % store.generation()  # anything but the smallest takes two calls
-        store.rewrites[token] = (source, target)
-        return 200, {'kind': 'storage#rewriteResponse', 'totalBytesRewritten': '4', 'objectSize': str(size), 'done': False,
-                     'rewriteToken': token}
-    resource = json.loads(body) if body else {}
-    meta = insert(store, target[0], {**(resource or o['meta']), 'name': target[1], 'crc32c': o['meta']['crc32c'],
-                                     'md5Hash': base64.b64encode(hashlib.md5(o['data']).digest()).decode()}, o['data'], query)
-    return 200, {'kind': 'storage#rewriteResponse', 'done': True, 'resource': meta, 'objectSize': str(size)}
-
-
-def upload(store, bucket, query, headers, body):
-    kind = re.fullmatch(r'multipart/related; boundary="?([^";]+)"?', headers.get('Content-Type', ''))
-    if query.get('uploadType') != 'multipart' or not kind:
-        raise Refused(400, 'wrongUploadType', 'only multipart uploads are taken here')
-    delimiter = b'--' + kind.group(1).encode()
-    if not body.startswith(delimiter + b'\r\n') or not body.rstrip(b'\r\n').endswith(b'\r\n' + delimiter + b'--'):
-        raise Refused(400, 'badContent', 'malformed multipart body')
-    head, rest = body[len(delimiter) + 2:].split(b'\r\n' + delimiter + b'\r\n', 1)
-    resource = json.loads(head.split(b'\r\n\r\n', 1)[1])
-    part, data = rest.split(b'\r\n\r\n', 1)
-    data = data[:data.rindex(b'\r\n' + delimiter + b'--')]
-    resource.setdefault('contentType', part.decode().split(':', 1)[1].strip())
-    return 200, insert(store, bucket, resource, data, query)
-
-
-def buckets(store, method, query, body):
-    if 'project' not in query:
-        raise Refused(400, 'required', 'Required parameter: project')
-    if method == 'POST':
-        resource = json.loads(body)
-        name = resource['name']
-        if not re.fullmatch(r'[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]', name):
-            raise Refused(400, 'invalid', 'Invalid bucket name: \'%s\'' % name)
-        if name in store.buckets:
-            raise Refused(409, 'conflict', 'Your previous request to create the named bucket succeeded and you already own it.')
-        meta = {'kind': 'storage#bucket', 'timeCreated': now(), 'metageneration': '1', 'location': 'US', **resource}
-        store.buckets[name] = {'meta': meta, 'objects': {}}
-        return 200, meta
-    names = [n for n in sorted(store.buckets) if n.startswith(query.get('prefix', '')) and n > query.get('pageToken', '')]
-    most = int(query.get('maxResults', 1000))
-    out = {'kind': 'storage#buckets', 'items': [store.buckets[n]['meta'] for n in names[:most]]}
-    if len(names) > most:
-        out['nextPageToken'] = names[most - 1]
-    return 200, out
-
-
-def route(store, method, path, query, headers, body):
-    names = [urllib.parse.unquote(p) for p in path.split('/')]
-    if names[1] == 'upload':
-        return upload(store, names[5], query, headers, body)
-    names = names[4:]  # behind /storage/v1/b
-    if not names:
-        return buckets(store, method, query, body)
-    bucket = names[0]
-    if len(names) == 1:
-        b = store.bucket(bucket)
-        if method == 'DELETE':
-            if any(b['objects'].values()):
-                raise Refused(409, 'conflict', 'The bucket you tried to delete is not empty.')
-            del store.buckets[bucket]
-            return 204, b''
-        return 200, b['meta']
-    if len(names) == 2:
-        return listing(store, bucket, query)
-    key = names[2]
-    if len(names) == 4 and names[3] == 'compose' and method == 'POST':
-        return compose(store, bucket, key, query, body)
-    if len(names) == 8 and names[3] == 'rewriteTo' and method == 'POST':
-        return rewrite(store, (bucket, key), (names[5], names[7]), query, body)
-    if len(names) != 3:
-        raise Refused(400, 'badRequest', 'a "/" in a name must be encoded')
-    if method == 'GET' and query.get('alt') == 'media':
-        return media(store, bucket, key, query, headers)
-    o = store.find(bucket, key, query.get('generation'))
-    if not o:
-        raise Refused(404, 'notFound', 'No such object: %s/%s' % (bucket, key))
-    check(query, o, method == 'GET')
-    if method == 'DELETE':
-        if 'generation' in query:
-            store.bucket(bucket)['objects'][key].remove(o)
-        else:
-            retire(store, bucket, key)
-        return 204, b''
-    return 200, o['meta']
-
-
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('--port', type=int, default=0)
@@ -479,11 +264,16 @@ def main():
     p.add_argument('--private-key')
     p.add_argument('--email', default='')
     p.add_argument('--bearer', default='')
+    p.add_argument('--tls')
     p.add_argument('--exit-on-eof', action='store_true')
     Handler.options = p.parse_args()
     Handler.store = Store()
     server = http.server.ThreadingHTTPServer(('127.0.0.1', Handler.options.port), Handler)
     server.daemon_threads = True
+    if Handler.options.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(Handler.options.tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     print('ready %d' % server.server_address[1], flush=True)
     if Handler.options.exit_on_eof:
         threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
