@@ -76,7 +76,8 @@ struct pl_swift {
     struct pl_swift_info info;
     struct pl_swift_bucket buckets[PL_SWIFT_BUCKETS_REMEMBERED];
     size_t bucket_count, bucket_next;
-    bool no_bulk; /* bulk-delete was refused */
+    bool no_bulk;   /* bulk-delete was refused */
+    bool asks_list; /* a page was refused: /info tells how large one may be */
 };
 
 /* swift_state.c: what is known, and what is lacking. */

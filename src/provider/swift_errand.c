@@ -377,7 +377,7 @@ struct pl_errand *pl_swift_errand(struct pl_dialect *d, const struct pl_op *op, 
         return login_errand(s, err);
     }
     struct ask_errand *e = pl_calloc(1, sizeof *e);
-    char *bucket = e ? pl_strdup(op->bucket) : NULL;
+    char *bucket = e ? pl_strdup(op->bucket ? op->bucket : "") : NULL;
     if (!bucket) {
         pl_free(e);
         pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a request");

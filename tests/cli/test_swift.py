@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.command == "PUT":
             self.answer(201, {"Etag": hashlib.md5(body).hexdigest()})
         elif self.path.startswith("/v1/AUTH_a/bkt?"):
-            self.answer(200, body=b"[]")
+            self.answer(200, body=server.page)
         else:
             self.answer(404 if "segments" in self.path else 204)
 
@@ -49,7 +49,7 @@ class Swift(cli.CliTest):
         super().setUp()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.seen, self.server.token = [], "first"
-        self.server.info = (404,)
+        self.server.info, self.server.page = (404,), b"[]"
         self.server.keystone = self.give_token
         self.server.before = self.server.refused = lambda: None
         self.at = f"http://127.0.0.1:{self.server.server_port}"
@@ -166,6 +166,14 @@ class Swift(cli.CliTest):
             self.assertIn("hint" if answer[2] != html or answer[0] != 201 else "", result.err)
             self.assertNotIn("the-password", result.err)
             self.assertEqual(len(self.server.seen), 1, self.server.seen)
+
+    def test_a_page_of_very_long_names(self):
+        names = [f"{i:04}" + "ы" * 500 for i in range(6000)]
+        self.server.page = json.dumps([{"name": name, "hash": "0" * 32, "bytes": 1, "content_type":
+                                        "text/plain", "last_modified": "2026-11-25T06:16:58.123456"}
+                                       for name in names]).encode()
+        self.assertGreater(len(self.server.page), 17 << 20)
+        self.assertEqual(self.pail("ls", "swift://bkt").lines, names)
 
     def offer(self, **sections):
         self.server.info = (200, {"Content-Type": "application/json"}, json.dumps(
