@@ -101,7 +101,7 @@ class SwiftTest(unittest.TestCase):
 
 class Relay(http.server.BaseHTTPRequestHandler):
     """Hands each request on to the server behind, and writes down its first line. `instead` may answer in
-    its place; `change_info` makes another service of it."""
+    its place; `change_info` makes another service of it; `loses` tells which answers get lost."""
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
@@ -120,6 +120,10 @@ class Relay(http.server.BaseHTTPRequestHandler):
         answer = behind.getresponse()
         data = answer.read()
         behind.close()
+        if self.server.loses(self):
+            self.close_connection = True
+            self.connection.close()
+            return
         if self.path == "/info":
             data = json.dumps(self.server.change_info(json.loads(data))).encode()
         length = answer.getheader("Content-Length") if self.command == "HEAD" else None
@@ -146,6 +150,8 @@ def relay(test, storage_url):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Relay)
     server.seen, server.behind, server.daemon_threads = [], url.netloc, True
     server.instead, server.change_info = lambda request: None, lambda info: info
+    server.loses = lambda request: False
+    server.handle_error = lambda *_: None  # clients that were killed
     threading.Thread(target=server.serve_forever, daemon=True).start()
     test.addCleanup(server.server_close)
     test.addCleanup(server.shutdown)
