@@ -291,7 +291,9 @@ static enum question take_bucket_answer(struct ask_errand *e, int64_t now_ms,
     bool known = ok || (!answer->fail && answer->status == 404);
     if (e->at == ASK_BUCKET && ok) {
         take_bucket(e, answer);
-        return ASK_SEGMENTS;
+        if (pl_swift_may_have_segments(e->bucket)) {
+            return ASK_SEGMENTS;
+        }
     }
     e->found.segments = e->at == ASK_SEGMENTS && ok;
     e->found.exists |= !known; /* nobody knows */

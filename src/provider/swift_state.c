@@ -125,6 +125,11 @@ void pl_swift_state_dispose(struct pl_swift *s)
     pl_free_secret(s->token);
 }
 
+bool pl_swift_may_have_segments(const char *bucket)
+{
+    return strlen(bucket) + sizeof PL_SWIFT_SEGMENTS - 1 <= PL_SWIFT_NAME_MAX;
+}
+
 /* ---- What is lacking */
 
 static uint64_t hash(const char *name)

@@ -196,6 +196,30 @@ class Swift(cli.CliTest):
         failed = self.fails(11, "presign", "swift://bkt/k")
         self.assertIn("tempurl", failed.err)
 
+    def test_a_refused_login_says_what_was_tried_and_where_it_is_from(self):
+        self.server.keystone = lambda request, body: request.answer(401)
+        tried = lambda **env: self.fails(5, "ls", "swift://bkt", env=env).err
+        told = tried()
+        for words in ("os_username (environment", "os_password (environment", "HTTP 401", self.at):
+            self.assertIn(words, told)
+        self.assertNotIn("the-password", told)
+        told = tried(OS_APPLICATION_CREDENTIAL_ID="i", OS_APPLICATION_CREDENTIAL_SECRET="a-secret")
+        self.assertIn("os_application_credential_secret (environment", told)
+        self.assertNotIn("a-secret", told)
+        path = self.write("clouds.yaml", f"clouds:\n  mine:\n    auth: {{auth_url: '{self.at}', token: "
+                          "a-secret}\n".encode())
+        self.only(OS_CLOUD="mine", OS_CLIENT_CONFIG_FILE=path)
+        told = tried()
+        self.assertIn("os_auth_token (" + path, told)
+        self.assertNotIn("a-secret", told)
+
+    def test_clouds_yaml_that_cannot_be_read_is_named(self):
+        for path, words in ((self.dir, "directory"), (self.write("large", b"#" * (2 << 20)), "larger")):
+            self.only(OS_CLOUD="mine", OS_CLIENT_CONFIG_FILE=path)
+            told = self.run_pail("ls", "swift://bkt").err
+            self.assertIn(path, told)
+            self.assertIn(words, told)
+
     def test_a_stumbling_keystone_is_asked_again(self):
         def stumble(request, _):
             self.server.keystone = self.give_token

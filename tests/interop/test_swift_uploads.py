@@ -58,7 +58,8 @@ class Uploads(SwiftTest):
         self.swift.put_object(self.bucket, "big", b"before")
         self.server.instead = lambda request: (403, {}, b"") if self.is_part(request) and \
             request.path.endswith("/2") else None
-        run = self.run_pail("cp", self.pail.path("in", bytes(40 * MIB)), self.url("big"))
+        run = self.run_pail("cp", "--concurrency", "1", self.pail.path("in", bytes(40 * MIB)),
+                            self.url("big"))
         self.assertEqual(run.returncode, 5, run.stderr)
         self.assertEqual(self.segments(), [])
         self.assertEqual(self.swift.get_object(self.bucket, "big")[1], b"before")
@@ -85,6 +86,25 @@ class Uploads(SwiftTest):
         self.assertNotEqual(run.returncode, 0)
         self.assertEqual(self.swift.get_object(self.bucket, "big")[1], bytes(40 * MIB))
         self.assertEqual(self.uploads(), [])
+
+    def test_long_names_are_put_as_a_whole(self):
+        long = self.bucket + "x" * (256 - len(self.bucket))
+        self.do("mb", "swift://" + long)
+        self.addCleanup(self.swift.delete_container, long)
+        self.addCleanup(self.swift.delete_object, long, "big")
+        large = self.pail.path("in", bytes(40 * MIB))
+        self.do("cp", large, f"swift://{long}/big")
+        self.assertEqual(self.do("uploads", "ls", "swift://" + long), b"")
+        self.do("cp", large, self.url("k" * 1024))
+        self.do("cp", large, self.url("k" * 985))
+        for key, parts in (("k" * 1024, False), ("k" * 985, True)):
+            headers = self.swift.head_object(self.bucket, key)
+            self.assertEqual(headers["content-length"], str(40 * MIB))
+            self.assertEqual("x-static-large-object" in headers, parts)
+        run = self.run_pail("cp", large, self.url("k" * 1025))
+        self.assertNotEqual(run.returncode, 0)
+        run = self.run_pail("mb", "swift://" + long + "x")
+        self.assertIn(b"at most 256 bytes", run.stderr)
 
     def test_what_replaces_a_dynamic_large_object_takes_its_parts_away(self):
         other = self.bucket + "_segments"
