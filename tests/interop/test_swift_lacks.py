@@ -1,4 +1,5 @@
 """The real Swift, as if its configuration were another one: smaller limits, middlewares left out."""
+import json
 import os
 import unittest
 import urllib.parse
@@ -48,6 +49,45 @@ class Lacks(SwiftTest):
         self.assertEqual(names, [f"d/{i:03}" for i in range(30)])
         self.assertEqual(len(self.lines("GET")), 2 + 5 + 0, self.server.seen[-10:])
         self.assertIn(self.bucket.encode(), self.do("ls", "swift://"))
+
+    def test_what_cannot_be_deleted_keeps_its_parts(self):
+        data = self.put_large("d/large", 40 * MIB)
+        self.put_large("d/other", 40 * MIB)
+        path = f"/{self.bucket}/d/large"
+        refusal = {"Response Status": "400 Bad Request", "Response Body": "", "Number Deleted": 1,
+                   "Number Not Found": 0, "Errors": [[urllib.parse.quote(path), "403 Forbidden"]]}
+
+        def refuse(request):
+            if request.command == "POST" and len(self.lines("POST")) == 1:
+                self.swift.delete_object(self.bucket, "d/other")
+                return 200, {"Content-Type": "application/json"}, json.dumps(refusal).encode()
+            return None
+        self.server.instead = refuse
+        run = self.run_pail("rm", "-r", self.url("d/"))
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn(b"d/large", run.stderr)
+        self.assertEqual(len(self.lines("POST")), 2, self.server.seen)
+        self.assertTrue(self.segments())
+        self.assertTrue(all(name.startswith("d/large/") for name in self.segments()))
+        self.assertEqual(self.swift.get_object(self.bucket, "d/large")[1], data)
+
+    def test_many_that_need_requests_of_their_own_go_one_by_one(self):
+        self.swift.put_container(self.bucket + "+segments")
+        for i in range(70):
+            self.swift.put_object(self.bucket, f"d/{i}", b"")
+        self.put_large("d/large", 40 * MIB)
+        self.do("rm", "-r", self.url("d/"))
+        self.assertEqual(self.swift.get_container(self.bucket)[1], [])
+        self.assertEqual(self.segments(), [])
+        self.assertEqual(len(self.lines("DELETE")), 70 + 1 + 1)  # and the mark of the upload
+
+    def test_a_service_whose_listings_do_not_tell_goes_one_by_one(self):
+        self.without(version="17.2.6")
+        for name in ("d/one", "d/two"):
+            self.put_large(name, 40 * MIB)
+        self.do("rm", "-r", self.url("d/"))
+        self.assertEqual(self.segments(), [])
+        self.assertEqual(len(self.lines("DELETE")), 2 + 2)  # two marks
 
     def test_without_bulk_delete_names_go_one_by_one(self):
         self.without("bulk_delete")
