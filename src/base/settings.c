@@ -145,6 +145,7 @@ static const struct setting {
     {"st_key", SECRET, "swift", {0}, {"ST_KEY"}},
     {"swift_storage_policy", TEXT, "swift", {"os_storage_policy"}, {0}},
     {"swift_tempurl_key", SECRET, "swift", {"temp_url_key"}, {0}},
+    {"swift_delete_after", NUMBER, "swift", {0}, {0}},
     {"swift_tempurl_key_create", FLAG, "swift", {0}, {0}},
     {"swift_remove_segments", FLAG, "swift", {0}, {0}},
     {"azure_storage_account_name",

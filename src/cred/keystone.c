@@ -315,6 +315,7 @@ pail_code pl_keystone_read(const struct pl_keystone_ask *ask, struct pl_str body
 
 struct keystone_errand {
     struct pl_errand base; /* first */
+    const struct pl_settings *settings;
     struct pl_keystone_ask ask;
     bool has_storage_url;
     pl_swift_login_fn give;
@@ -380,6 +381,22 @@ static enum pl_errand_step ask_again(struct keystone_errand *e, struct pl_http_r
     return rc ? PL_ERRAND_FAIL : PL_ERRAND_SEND;
 }
 
+static void hint(const struct keystone_errand *e, struct pail_error **err)
+{
+    const struct pl_keystone_ask *a = &e->ask;
+    const char *user = a->user_id ? "os_user_id" : "os_username";
+    switch (method_of(a)) {
+    case BY_PASSWORD: pl_swift_login_hint(e->settings, user, "os_password", err); break;
+    case BY_TOKEN: pl_swift_login_hint(e->settings, "os_auth_url", "os_auth_token", err); break;
+    case BY_CREDENTIAL:
+        pl_swift_login_hint(e->settings,
+                            a->application_credential_id ? "os_application_credential_id"
+                                                         : "os_application_credential_name",
+                            "os_application_credential_secret", err);
+        break;
+    }
+}
+
 static enum pl_errand_step keystone_next(struct pl_errand *base, int64_t now_ms,
                                          const struct pl_http_response *answer,
                                          struct pl_http_request *out, struct pail_error **err)
@@ -393,6 +410,7 @@ static enum pl_errand_step keystone_next(struct pl_errand *base, int64_t now_ms,
         struct pail_error *why = NULL;
         if (pl_swift_login_failed(answer, "os_auth_url", e->ask.auth_url, &why) ||
             e->tries >= TRIES) {
+            hint(e, &why);
             *err = why;
             return PL_ERRAND_FAIL;
         }
@@ -420,6 +438,7 @@ struct pl_errand *pl_keystone_errand(const struct pl_settings *s, pl_swift_login
         return NULL;
     }
     *e = (struct keystone_errand){.base = {.next = keystone_next, .free = keystone_free},
+                                  .settings = s,
                                   .ask = ask,
                                   .has_storage_url = pl_settings_get(s, "os_storage_url") != NULL,
                                   .give = give,

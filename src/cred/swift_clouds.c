@@ -212,6 +212,20 @@ static const char *place(const struct pl_settings *s, int i, struct pl_buf *room
     }
 }
 
+/* A file that is there has to be readable; NULL with PAIL_OK: it is not there. */
+static pail_code load(const char *path, char **text, size_t *len, struct pail_error **err)
+{
+    errno = 0;
+    *text = pl_sys_read_file(path, FILE_MAX, len);
+    if (*text || errno == ENOENT || errno == ENOTDIR) {
+        return PAIL_OK;
+    }
+    if (errno == EFBIG) {
+        return pl_fail(err, PAIL_E_BAD_CONFIG, "%s is larger than 1 MiB", path);
+    }
+    return pl_fail_errno(err, errno, "cannot read %s", path);
+}
+
 /* secure.yaml beside it has the same form, and the secrets; it is read first, since what is set
  * stays. */
 static pail_code read_secure(struct pl_settings *s, const char *path, const char *cloud,
@@ -224,7 +238,8 @@ static pail_code read_secure(struct pl_settings *s, const char *path, const char
     pail_code rc = PAIL_OK;
     pl_buf_str(&name, pl_str_n(path, slash ? (size_t)(slash - path) + 1 : 0));
     pl_buf_puts(&name, "secure.yaml");
-    char *text = pl_buf_rc(&name) ? NULL : pl_sys_read_file(name.ptr, FILE_MAX, &len);
+    char *text = NULL;
+    rc = pl_buf_rc(&name) ? PAIL_OK : load(name.ptr, &text, &len, err);
     if (text) {
         rc = read_file(s, name.ptr, cloud, text, len, &found, err);
         pl_zero(text, len);
@@ -240,9 +255,10 @@ pail_code pl_swift_clouds_apply(struct pl_settings *s, struct pail_error **err)
     struct pl_buf room = PL_BUF_MAX(4096);
     bool found = false, any = false;
     pail_code rc = PAIL_OK;
-    for (int i = 0; cloud && *cloud && !any && (path = place(s, i, &room)); i++) {
+    for (int i = 0; cloud && *cloud && !rc && !any && (path = place(s, i, &room)); i++) {
         size_t len = 0;
-        char *text = pl_sys_read_file(path, FILE_MAX, &len);
+        char *text = NULL;
+        rc = load(path, &text, &len, err);
         if (!text) {
             continue;
         }

@@ -72,5 +72,8 @@ PAIL_MUST pail_code pl_swift_aim(struct pl_http_request *r, const char *method, 
  * url: the address, which the setting gave. */
 PAIL_MUST bool pl_swift_login_failed(const struct pl_http_response *answer, const char *setting,
                                      const char *url, struct pail_error **err);
+/* The hint for a login that was refused: what it was tried with, and where that is from. */
+void pl_swift_login_hint(const struct pl_settings *s, const char *user, const char *secret,
+                         struct pail_error **err);
 
 #endif

@@ -7,6 +7,7 @@ enum { TRIES = 3, FIRST_WAIT_MS = 400 };
 
 struct v1_errand {
     struct pl_errand base; /* first */
+    const struct pl_settings *settings;
     struct pl_swift_v1_ask ask;
     pl_swift_login_fn give;
     void *ctx;
@@ -94,14 +95,24 @@ bool pl_swift_login_failed(const struct pl_http_response *answer, const char *se
     if (err && *err && !(*err)->is_static) {
         (*err)->http_status = answer->status;
     }
-    if (code == PAIL_E_UNAUTHENTICATED) {
-        pl_error_hint(err, "it refuses the user, the secret, the domain or the project");
-    } else if (answer->status / 100 == 3) {
+    if (answer->status / 100 == 3) {
         pl_error_hint(err, "redirects are not followed with a secret: set the address it names");
     } else if (code == PAIL_E_BAD_CONFIG) {
         pl_error_hint(err, "there is no such service at this address");
     }
     return answer->status < 500 && answer->status != 429;
+}
+
+void pl_swift_login_hint(const struct pl_settings *s, const char *user, const char *secret,
+                         struct pail_error **err)
+{
+    const char *whose = pl_settings_origin(s, user), *from = pl_settings_origin(s, secret);
+    if (err && *err && (*err)->code == PAIL_E_UNAUTHENTICATED) {
+        pl_error_hint(err,
+                      "it refuses %s (%s) with %s (%s): is one of them wrong, or the domain or "
+                      "project? Nothing else was tried, as this is what is set",
+                      user, whose ? whose : "unset", secret, from ? from : "unset");
+    }
 }
 
 static enum pl_errand_step v1_take(struct v1_errand *e, int64_t now_ms,
@@ -131,6 +142,11 @@ static enum pl_errand_step v1_take(struct v1_errand *e, int64_t now_ms,
     return step;
 }
 
+static const char *set_of(const struct v1_errand *e, const char *name, const char *other)
+{
+    return pl_settings_get(e->settings, name) ? name : other;
+}
+
 static enum pl_errand_step v1_next(struct pl_errand *base, int64_t now_ms,
                                    const struct pl_http_response *answer,
                                    struct pl_http_request *out, struct pail_error **err)
@@ -142,6 +158,8 @@ static enum pl_errand_step v1_next(struct pl_errand *base, int64_t now_ms,
     if (answer) {
         struct pail_error *why = NULL;
         if (pl_swift_login_failed(answer, "st_auth", e->ask.auth_url, &why) || e->tries >= TRIES) {
+            pl_swift_login_hint(e->settings, set_of(e, "st_user", "os_username"),
+                                set_of(e, "st_key", "os_password"), &why);
             *err = why;
             return PL_ERRAND_FAIL;
         }
@@ -174,7 +192,10 @@ struct pl_errand *pl_swift_v1_errand(const struct pl_settings *s, pl_swift_login
         pl_fail(err, PAIL_E_NO_MEMORY, "no memory to log in");
         return NULL;
     }
-    *e = (struct v1_errand){
-        .base = {.next = v1_next, .free = v1_free}, .ask = ask, .give = give, .ctx = ctx};
+    *e = (struct v1_errand){.base = {.next = v1_next, .free = v1_free},
+                            .settings = s,
+                            .ask = ask,
+                            .give = give,
+                            .ctx = ctx};
     return &e->base;
 }

@@ -6,13 +6,7 @@
 static const uint64_t MIB = UINT64_C(1) << 20;
 /* SPEC Object Storage API "Large objects": 5 GiB and a little; /info tells the service's own. */
 static const uint64_t PUT_MAX = UINT64_C(5) << 30;
-enum {
-    PARTS_MAX = 1000,
-    DELETE_MAX = 10000,
-    PAGE = 10000,
-    TRANSFER_CONCURRENCY = 8,
-    NAME_BYTES = 256
-};
+enum { PARTS_MAX = 1000, DELETE_MAX = 10000, PAGE = 10000, TRANSFER_CONCURRENCY = 8 };
 
 static struct pl_swift *of(struct pl_dialect *d)
 {
@@ -95,9 +89,9 @@ static void swift_explain(struct pl_dialect *d, struct pl_buf *out)
 static pail_code swift_check_bucket(struct pl_dialect *d, const char *name, struct pail_error **err)
 {
     size_t n = name ? strlen(name) : 0;
-    const char *rule = n == 0              ? "it is empty"
-                       : n > NAME_BYTES    ? "it must have at most 256 bytes"
-                       : strchr(name, '/') ? "it may have no slash"
+    const char *rule = n == 0                  ? "it is empty"
+                       : n > PL_SWIFT_NAME_MAX ? "it must have at most 256 bytes"
+                       : strchr(name, '/')     ? "it may have no slash"
                        : !pl_utf8_valid(pl_str_n(name, n)) || !pl_header_safe(pl_str_n(name, n))
                            ? "it must be UTF-8 without control characters"
                        : strcmp(name, ".") == 0 || strcmp(name, "..") == 0

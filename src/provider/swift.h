@@ -12,7 +12,12 @@
 /* The parts of a container's large objects lie in CONTAINER+segments, as Swift's own S3 layer does
  * it: KEY/UPLOAD/NUMBER, and an empty KEY/UPLOAD as long as the upload is not finished. */
 #define PL_SWIFT_SEGMENTS "+segments"
-enum { PL_SWIFT_BUCKETS_REMEMBERED = 64, PL_SWIFT_UPLOAD_ID = 32, PL_SWIFT_POLICY_MAX = 64 };
+enum {
+    PL_SWIFT_BUCKETS_REMEMBERED = 64,
+    PL_SWIFT_UPLOAD_ID = 32,
+    PL_SWIFT_POLICY_MAX = 64,
+    PL_SWIFT_NAME_MAX = 256
+};
 
 enum pl_swift_mode {
     PL_SWIFT_STATIC,
@@ -76,7 +81,8 @@ struct pl_swift {
     struct pl_swift_info info;
     struct pl_swift_bucket buckets[PL_SWIFT_BUCKETS_REMEMBERED];
     size_t bucket_count, bucket_next;
-    bool no_bulk; /* bulk-delete was refused */
+    bool no_bulk;   /* bulk-delete was refused */
+    bool asks_list; /* a page was refused: /info tells how large one may be */
 };
 
 /* swift_state.c: what is known, and what is lacking. */
@@ -90,6 +96,8 @@ struct pl_swift_bucket pl_swift_bucket_view(struct pl_swift *s, const char *name
 struct pl_swift_info pl_swift_info_view(struct pl_swift *s);
 /* Something happened that proves that the bucket exists. */
 void pl_swift_saw(struct pl_swift *s, const char *name);
+/* Whether the name leaves room for that of the container of its parts. */
+bool pl_swift_may_have_segments(const char *bucket);
 void pl_swift_need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms,
                    struct pl_need *out);
 pail_code pl_swift_refresh(struct pl_dialect *d, struct pail_error **err);
@@ -119,7 +127,7 @@ enum pl_swift_stage {
 };
 struct pl_swift_memo {
     enum pl_swift_stage stage;
-    bool is_slo, manifest_delete, missed, made;
+    bool is_slo, manifest_delete, missed, made, swept;
     bool is_own, is_same; /* what is there is of this very upload; has the ETag that it gives */
     const char *dlo;      /* "CONTAINER/PREFIX" of a dynamic one */
     char md5[33];         /* of a source, in hex; empty: not known */

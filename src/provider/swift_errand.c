@@ -291,7 +291,9 @@ static enum question take_bucket_answer(struct ask_errand *e, int64_t now_ms,
     bool known = ok || (!answer->fail && answer->status == 404);
     if (e->at == ASK_BUCKET && ok) {
         take_bucket(e, answer);
-        return ASK_SEGMENTS;
+        if (pl_swift_may_have_segments(e->bucket)) {
+            return ASK_SEGMENTS;
+        }
     }
     e->found.segments = e->at == ASK_SEGMENTS && ok;
     e->found.exists |= !known; /* nobody knows */
@@ -377,7 +379,7 @@ struct pl_errand *pl_swift_errand(struct pl_dialect *d, const struct pl_op *op, 
         return login_errand(s, err);
     }
     struct ask_errand *e = pl_calloc(1, sizeof *e);
-    char *bucket = e ? pl_strdup(op->bucket) : NULL;
+    char *bucket = e ? pl_strdup(op->bucket ? op->bucket : "") : NULL;
     if (!bucket) {
         pl_free(e);
         pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a request");

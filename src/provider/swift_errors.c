@@ -92,20 +92,23 @@ static bool is_gone(const struct pl_swift_answer *x)
     return x->op->kind == PL_OP_DELETE && !(b.known && !b.exists);
 }
 
-/* Swift refuses pages that are larger than it makes them. */
+/* Swift refuses pages that are larger than it makes them: /info tells how large, else a small one
+ * will do. */
 static bool smaller_pages(const struct pl_swift_answer *x)
 {
-    enum { SMALL = 1000 };
+    enum { SMALL = 100 };
     bool lists = x->op->kind == PL_OP_LIST || x->op->kind == PL_OP_BUCKET_LIST ||
                  x->op->kind == PL_OP_MP_LIST;
     if (!lists || x->r->status != 412 || x->memo->sent_limit <= SMALL) {
         return false;
     }
     pthread_mutex_lock(&x->s->dialect.lock);
-    x->s->info.list_max = SMALL;
+    bool asks = !x->s->info.known;
+    x->s->asks_list = true;
+    x->s->info.list_max = asks ? 10 * SMALL : SMALL;
     pthread_mutex_unlock(&x->s->dialect.lock);
     x->out->next = PL_NEXT_LEARNED;
-    x->out->learned = PL_LEARNED_LIST;
+    x->out->learned = asks ? PL_LEARNED_OTHER : PL_LEARNED_LIST;
     return true;
 }
 

@@ -153,8 +153,29 @@ static const char *const reserved[] = {
     "x-copy-from", "destination",    "x-object-manifest", "accept-encoding", "accept",
     NULL};
 
+/* SPEC Object Storage API "Create or replace object" X-Delete-After: parts end by themselves, too;
+ * a day later, so that no object outlives them that was long in the making. */
+static void add_expiry(struct pl_swift_build *b)
+{
+    enum { LATER_S = 86400 };
+    uint64_t after_s = pl_settings_u64(b->s->settings, "swift_delete_after", 0);
+    struct pl_buf text = PL_BUF_MAX(32);
+    enum pl_op_kind kind = b->op->kind;
+    bool part = kind == PL_OP_MP_PART || kind == PL_OP_MP_COPY_PART;
+    bool whole = kind == PL_OP_PUT || kind == PL_OP_COPY || kind == PL_OP_MP_FINISH;
+    for (size_t i = 0; i < b->op->header_count; i++) {
+        whole &= !pl_str_ieq(pl_str_c(b->op->headers[i].name), PL_STR("x-delete-at"));
+    }
+    if (after_s && (part || whole)) {
+        pl_buf_u64(&text, part ? after_s + LATER_S : after_s);
+        pl_http_add(b->r, "x-delete-after", pl_buf_view(&text));
+    }
+    pl_buf_dispose(&text);
+}
+
 pail_code pl_swift_add_extra(struct pl_swift_build *b)
 {
+    add_expiry(b);
     return pl_request_add_extra(b->r, b->op, reserved, b->err);
 }
 

@@ -242,7 +242,9 @@ static void after_parts(const struct pl_swift_answer *x)
         return;
     }
     if (memo->stage == PL_SWIFT_SCAN && !memo->path_count) {
-        pl_swift_upload_gone(x);
+        if (!memo->swept) {
+            pl_swift_upload_gone(x);
+        }
         return;
     }
     if (abort && memo->stage == PL_SWIFT_PARTS) {
@@ -372,6 +374,11 @@ void pl_swift_parse_clean(const struct pl_swift_answer *x)
     x->out->next = memo->path_at < memo->path_count ? PL_NEXT_MORE : PL_NEXT_DONE;
     if (x->out->next == PL_NEXT_DONE && x->op->kind == PL_OP_MP_ABORT && memo->is_own) {
         pl_swift_upload_gone(x); /* finished: only its mark was left */
+    } else if (x->out->next == PL_NEXT_DONE && x->op->kind == PL_OP_MP_ABORT && !memo->swept) {
+        memo->swept = true; /* parts that were under way may have come meanwhile */
+        memo->path_count = memo->path_at = 0;
+        memo->stage = PL_SWIFT_SCAN;
+        x->out->next = PL_NEXT_MORE;
     }
 }
 

@@ -6,7 +6,8 @@
 #include "codec/url.h"
 #include "provider/swift.h"
 
-enum { PAGE = 10000 };
+/* A page of the longest names in JSON, where each character may be written as six. */
+enum { PAGE = 10000, PAGE_BYTES_MAX = PL_JSON_MAX };
 
 static void parameter(struct pl_swift_build *b, const char *name, const char *value)
 {
@@ -32,7 +33,12 @@ pail_code pl_swift_add_list_query(struct pl_swift_build *b)
     if (op->kind != PL_OP_BUCKET_LIST) {
         pl_swift_path(b, op->bucket, uploads ? PL_SWIFT_SEGMENTS : NULL, NULL);
     }
+    if (uploads && !pl_swift_may_have_segments(op->bucket)) {
+        b->r->method = NULL; /* none then */
+        return PAIL_OK;
+    }
     b->memo->sent_limit = page_size(b);
+    b->r->body_bytes_max = PAGE_BYTES_MAX;
     pl_buf_u64(&n, b->memo->sent_limit);
     pl_buf_puts(&b->query, "format=json");
     parameter(b, "limit", n.ptr);

@@ -131,6 +131,7 @@ static void add_span(struct pl_swift_build *b, const char *first, const char *la
 {
     struct pl_buf text = PL_BUF_MAX(4096);
     struct pl_str prefix = common(first, last);
+    b->r->body_bytes_max = PL_JSON_MAX;
     pl_buf_printf(&text, "%u", (unsigned)b->memo->many->limit);
     pl_buf_puts(&b->query, "format=json");
     pl_url_query_add(&b->query, "limit", pl_buf_view(&text));

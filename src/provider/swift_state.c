@@ -125,6 +125,11 @@ void pl_swift_state_dispose(struct pl_swift *s)
     pl_free_secret(s->token);
 }
 
+bool pl_swift_may_have_segments(const char *bucket)
+{
+    return strlen(bucket) + sizeof PL_SWIFT_SEGMENTS - 1 <= PL_SWIFT_NAME_MAX;
+}
+
 /* ---- What is lacking */
 
 static uint64_t hash(const char *name)
@@ -180,7 +185,7 @@ static bool wants_bucket(const struct pl_swift *s, const struct pl_op *op)
     }
 }
 
-static bool wants_info(const struct pl_op *op, const struct pl_swift_bucket *b)
+static bool wants_info(const struct pl_op *op, const struct pl_swift_bucket *b, bool asks_list)
 {
     switch (op->kind) {
     case PL_OP_MP_BEGIN:
@@ -191,6 +196,9 @@ static bool wants_info(const struct pl_op *op, const struct pl_swift_bucket *b)
     case PL_OP_PUT:
     case PL_OP_COPY:
     case PL_OP_DELETE: return b && b->segments;
+    case PL_OP_LIST:
+    case PL_OP_BUCKET_LIST:
+    case PL_OP_MP_LIST: return asks_list;
     default: return false;
     }
 }
@@ -200,12 +208,10 @@ static void need_more_locked(struct pl_swift *s, const struct pl_op *op, int64_t
 {
     const struct pl_swift_bucket *b = find_locked(s, op->bucket);
     bool stale = !b || !b->known || now_ms >= b->until_ms;
-    if (!op->bucket) {
-        return;
-    }
-    if ((stale && wants_bucket(s, op)) || (b && b->unsure && op->kind == PL_OP_GET)) {
+    if (op->bucket &&
+        ((stale && wants_bucket(s, op)) || (b && b->unsure && op->kind == PL_OP_GET))) {
         *out = (struct pl_need){PL_SWIFT_NEED_BUCKET | hash(op->bucket), true};
-    } else if (!s->info.known && wants_info(op, b)) {
+    } else if (!s->info.known && wants_info(op, b, s->asks_list)) {
         *out = (struct pl_need){PL_SWIFT_NEED_INFO, true};
     } else if (op->kind == PL_OP_PRESIGN && !(b && now_ms < b->key_until_ms) &&
                !pl_settings_get(s->settings, "swift_tempurl_key")) {

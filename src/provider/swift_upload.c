@@ -5,7 +5,7 @@
 #include "codec/url.h"
 #include "provider/swift.h"
 
-enum { MANIFEST_MAX = 8 << 20 };
+enum { MANIFEST_MAX = 8 << 20, KEY_MAX = 1024, NUMBER_ROOM = 7 /* "/UPLOAD/12345" */ };
 
 static void part_path(struct pl_swift_build *b, const char *upload_id, uint32_t number)
 {
@@ -21,6 +21,15 @@ static pail_code check_begin(struct pl_swift_build *b)
     if (b->info.known && !b->info.slo) {
         return pl_swift_refuse(b, "static large objects here (/info does not offer them)",
                                "objects up to the service's largest can be put in one request");
+    }
+    if (!pl_swift_may_have_segments(b->op->bucket)) {
+        return pl_swift_refuse(b, "room in the name of this container for that of its parts",
+                               "with \"" PL_SWIFT_SEGMENTS "\" behind it, it has to have at most "
+                               "256 bytes");
+    }
+    if (strlen(b->op->key) + PL_SWIFT_UPLOAD_ID + NUMBER_ROOM > KEY_MAX) {
+        return pl_swift_refuse(b, "room in a name for the parts of so long a key",
+                               "a key of an upload in parts has to have at most 985 bytes");
     }
     if (b->bucket.known && !b->bucket.exists) {
         return pl_fail(b->err, PAIL_E_BUCKET_NOT_FOUND, "no such bucket");

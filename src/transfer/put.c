@@ -241,8 +241,9 @@ static void start(struct pl_task *t)
     uint64_t single = p->caps.put_best < p->caps.limit[PAIL_LIMIT_PUT]
                           ? p->caps.put_best
                           : p->caps.limit[PAIL_LIMIT_PUT];
-    single = p->opts.part_size && p->opts.part_size > single ? p->opts.part_size : single;
-    if (known && size <= single && (!p->opts.part_size || size <= p->opts.part_size)) {
+    single = p->opts.part_size ? p->opts.part_size : single;
+    single = p->caps.ability[PAIL_CAN_MULTIPART] ? single : p->caps.limit[PAIL_LIMIT_PUT];
+    if (known && size <= single) {
         submit_single(p, NULL);
         return;
     }
@@ -315,13 +316,30 @@ static void finish_done(struct pl_put *p, struct pl_task_op *o)
     }
 }
 
+/* By now the provider may know the service's limits better. */
 static void begin_done(struct pl_put *p, struct pl_task_op *o)
 {
+    struct pail_error *e = NULL;
     p->upload_id = pl_strdup(o->op.out.upload_id);
     p->state = PL_PUT_PARTS;
-    if (!p->upload_id) {
-        pl_task_fail(&p->task, PAIL_E_NO_MEMORY, NULL);
+    p->task.provider->ops->caps(p->task.provider, &p->caps);
+    if (p->source.kind != PL_BODY_NONE && !p->is_writer) {
+        p->part_size = pl_plan_part(&p->caps, p->source.size, p->opts.part_size, &e);
     }
+    if (!p->upload_id || !p->part_size) {
+        pl_task_fail(&p->task, e ? e->code : PAIL_E_NO_MEMORY, e);
+    }
+}
+
+/* The service turned out to take no uploads in parts: then as a whole, if it may be that large. */
+static bool goes_whole(struct pl_put *p, const struct pl_task_op *o)
+{
+    if (o->op.kind != PL_OP_MP_BEGIN || o->op.rc != PAIL_E_UNSUPPORTED || p->task.failing) {
+        return false;
+    }
+    p->task.provider->ops->caps(p->task.provider, &p->caps);
+    return !p->is_writer && p->source.kind != PL_BODY_NONE &&
+           p->source.size <= p->caps.limit[PAIL_LIMIT_PUT];
 }
 
 static void op_done(struct pl_task *t, struct pl_task_op *o)
@@ -334,6 +352,8 @@ static void op_done(struct pl_task *t, struct pl_task_op *o)
     }
     if (o->op.kind == PL_OP_MP_BEGIN && o->op.rc == PAIL_OK) {
         begin_done(p, o); /* also when failing: the upload must be aborted */
+    } else if (o->op.rc && goes_whole(p, o)) {
+        submit_single(p, NULL);
     } else if (o->op.rc) {
         pl_task_fail_op(t, o);
     } else if (!t->failing) {

@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.command == "PUT":
             self.answer(201, {"Etag": hashlib.md5(body).hexdigest()})
         elif self.path.startswith("/v1/AUTH_a/bkt?"):
-            self.answer(200, body=b"[]")
+            self.answer(200, body=server.page)
         else:
             self.answer(404 if "segments" in self.path else 204)
 
@@ -49,7 +49,7 @@ class Swift(cli.CliTest):
         super().setUp()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.seen, self.server.token = [], "first"
-        self.server.info = (404,)
+        self.server.info, self.server.page = (404,), b"[]"
         self.server.keystone = self.give_token
         self.server.before = self.server.refused = lambda: None
         self.at = f"http://127.0.0.1:{self.server.server_port}"
@@ -167,6 +167,14 @@ class Swift(cli.CliTest):
             self.assertNotIn("the-password", result.err)
             self.assertEqual(len(self.server.seen), 1, self.server.seen)
 
+    def test_a_page_of_very_long_names(self):
+        names = [f"{i:04}" + "ы" * 500 for i in range(6000)]
+        self.server.page = json.dumps([{"name": name, "hash": "0" * 32, "bytes": 1, "content_type":
+                                        "text/plain", "last_modified": "2026-11-25T06:16:58.123456"}
+                                       for name in names]).encode()
+        self.assertGreater(len(self.server.page), 17 << 20)
+        self.assertEqual(self.pail("ls", "swift://bkt").lines, names)
+
     def offer(self, **sections):
         self.server.info = (200, {"Content-Type": "application/json"}, json.dumps(
             {"swift": {"version": "2.30.1"}, **sections}).encode())
@@ -187,6 +195,30 @@ class Swift(cli.CliTest):
         self.offer()
         failed = self.fails(11, "presign", "swift://bkt/k")
         self.assertIn("tempurl", failed.err)
+
+    def test_a_refused_login_says_what_was_tried_and_where_it_is_from(self):
+        self.server.keystone = lambda request, body: request.answer(401)
+        tried = lambda **env: self.fails(5, "ls", "swift://bkt", env=env).err
+        told = tried()
+        for words in ("os_username (environment", "os_password (environment", "HTTP 401", self.at):
+            self.assertIn(words, told)
+        self.assertNotIn("the-password", told)
+        told = tried(OS_APPLICATION_CREDENTIAL_ID="i", OS_APPLICATION_CREDENTIAL_SECRET="a-secret")
+        self.assertIn("os_application_credential_secret (environment", told)
+        self.assertNotIn("a-secret", told)
+        path = self.write("clouds.yaml", f"clouds:\n  mine:\n    auth: {{auth_url: '{self.at}', token: "
+                          "a-secret}\n".encode())
+        self.only(OS_CLOUD="mine", OS_CLIENT_CONFIG_FILE=path)
+        told = tried()
+        self.assertIn("os_auth_token (" + path, told)
+        self.assertNotIn("a-secret", told)
+
+    def test_clouds_yaml_that_cannot_be_read_is_named(self):
+        for path, words in ((self.dir, "directory"), (self.write("large", b"#" * (2 << 20)), "larger")):
+            self.only(OS_CLOUD="mine", OS_CLIENT_CONFIG_FILE=path)
+            told = self.run_pail("ls", "swift://bkt").err
+            self.assertIn(path, told)
+            self.assertIn(words, told)
 
     def test_a_stumbling_keystone_is_asked_again(self):
         def stumble(request, _):

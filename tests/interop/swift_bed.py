@@ -2,6 +2,7 @@
 of the service that counts requests."""
 import http.client
 import http.server
+import json
 import os
 import subprocess
 import threading
@@ -99,7 +100,8 @@ class SwiftTest(unittest.TestCase):
 
 
 class Relay(http.server.BaseHTTPRequestHandler):
-    """Hands each request on to the server behind, and writes down its first line."""
+    """Hands each request on to the server behind, and writes down its first line. `instead` may answer in
+    its place; `change_info` makes another service of it; `loses` tells which answers get lost."""
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
@@ -108,20 +110,36 @@ class Relay(http.server.BaseHTTPRequestHandler):
     def go(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen.append(f"{self.command} {urllib.parse.unquote(self.path)}")
+        instead = self.server.instead(self)
+        if instead is not None:
+            self.answer(*instead)
+            return
         behind = http.client.HTTPConnection(self.server.behind, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
         behind.request(self.command, self.path, body=body or None, headers=headers)
         answer = behind.getresponse()
         data = answer.read()
-        self.send_response(answer.status, answer.reason)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "connection", "content-length", "date"):
-                self.send_header(name, value)
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
-        self.send_header("Content-Length", length or "0")
-        self.end_headers()
-        self.wfile.write(data)
         behind.close()
+        if self.server.loses(self):
+            self.close_connection = True
+            self.connection.close()
+            return
+        if self.path == "/info":
+            data = json.dumps(self.server.change_info(json.loads(data))).encode()
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else None
+        self.answer(answer.status, {
+            name: value for name, value in answer.getheaders()
+            if name.lower() not in ("transfer-encoding", "connection", "content-length", "date")},
+                    data, length)
+
+    def answer(self, status, headers, data, length=None):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", length or str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = go
 
@@ -131,6 +149,9 @@ def relay(test, storage_url):
     url = urllib.parse.urlsplit(storage_url)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Relay)
     server.seen, server.behind, server.daemon_threads = [], url.netloc, True
+    server.instead, server.change_info = lambda request: None, lambda info: info
+    server.loses = lambda request: False
+    server.handle_error = lambda *_: None  # clients that were killed
     threading.Thread(target=server.serve_forever, daemon=True).start()
     test.addCleanup(server.server_close)
     test.addCleanup(server.shutdown)

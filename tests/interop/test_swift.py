@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -106,6 +107,53 @@ class Swift(SwiftTest):
         with self.assertRaises(urllib.error.HTTPError) as refused:
             opened(put.replace("new", "old"), "PUT", b"x")
         self.assertEqual(refused.exception.code, 401)
+
+    def test_a_copy_of_a_large_object_owns_its_bytes(self):
+        data = self.put_large("big", 33 * MIB)
+        self.do("cp", "--meta", "Colour=blue", self.url("big"), self.url("copy"))
+        self.do("mv", self.url("big"), self.url("moved"))
+        self.assertEqual(self.segments(), [])
+        for key in ("copy", "moved"):
+            headers, body = self.swift.get_object(self.bucket, key)
+            self.assertEqual(body, data)
+            self.assertNotIn("x-static-large-object", headers)
+        self.assertEqual(self.swift.head_object(self.bucket, "copy")["x-object-meta-colour"], "blue")
+
+    def test_what_pail_stores_in_parts_swiftclient_removes(self):
+        self.put_large("big", 33 * MIB)
+        self.swift.delete_object(self.bucket, "big", query_string="multipart-manifest=delete")
+        self.assertEqual(self.segments(), [])
+        self.assertEqual(self.do("ls", "-r", self.url()), b"")
+
+    def test_a_quota_that_is_used_up(self):
+        self.swift.post_container(self.bucket, {"X-Container-Meta-Quota-Bytes": "1000000"})
+        self.do("cp", self.pail.path("in", bytes(900000)), self.url("k"))
+        self.assertEqual(self.swift.head_container(self.bucket)["x-container-bytes-used"], "900000")
+        run = self.run_pail("cp", self.pail.path("in", bytes(200000)), self.url("l"))
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn(b"the quota of the account or container is used up", run.stderr)
+        self.assertIn(b"hint", run.stderr)
+        self.assertEqual(len(self.swift.get_container(self.bucket)[1]), 1)
+
+    def test_expiry(self):
+        def end_of(name, container=""):
+            return int(self.swift.head_object(self.bucket + container, name)["x-delete-at"])
+        start = time.time()
+        for size, key in ((10, "small"), (40 * MIB, "large")):
+            self.do("cp", "--set", "swift_delete_after=3600", self.pail.path("in", bytes(size)),
+                    self.url(key))
+            self.assertLess(abs(end_of(key) - start - 3600), 120)
+        for name in self.segments():
+            self.assertGreater(end_of(name, "+segments"), end_of("large"))
+
+    def test_a_policy_of_a_new_container(self):
+        name = self.bucket + "-p"
+        self.do("mb", "--set", "swift_storage_policy=Policy-0", "swift://" + name)
+        self.addCleanup(self.swift.delete_container, name)
+        self.assertEqual(self.swift.head_container(name)["x-storage-policy"], "Policy-0")
+        run = self.run_pail("mb", "--set", "swift_storage_policy=gold", "swift://" + name + "2")
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn(b"gold", run.stderr)
 
     def sign(self, *args, login=None):
         return self.do("presign", *args, login=login).decode().splitlines()[0]
