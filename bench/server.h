@@ -47,7 +47,8 @@ static uint64_t server_size(const char *head)
     return at > path ? strtoull(at, NULL, 10) : 1000;
 }
 
-static bool server_get(int fd, const char *head, uint64_t size, bool body)
+/* more: header lines of a dialect. */
+static bool server_get(int fd, const char *head, uint64_t size, bool body, const char *more)
 {
     static char block[SERVER_PIECE];
     char text[8192];
@@ -60,8 +61,8 @@ static bool server_get(int fd, const char *head, uint64_t size, bool body)
     int n = snprintf(text, 1024,
                      "HTTP/1.1 %s\r\nETag: \"0123456789abcdef-1\"\r\n"
                      "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-                     "Content-Length: %" PRIu64 "\r\n",
-                     range ? "206 Partial Content" : "200 OK", last - first + 1);
+                     "Content-Length: %" PRIu64 "\r\n%s",
+                     range ? "206 Partial Content" : "200 OK", last - first + 1, more);
     if (range) {
         n += snprintf(text + n, 512, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
                       first, last, size);
@@ -141,13 +142,16 @@ static bool server_answer(int fd, const char *head, char *room, size_t cap)
     }
     switch (head[0]) {
     case 'G':
-    case 'H': return server_get(fd, head, server_size(head), head[0] == 'G');
+    case 'H': return server_get(fd, head, server_size(head), head[0] == 'G', "");
     case 'P': return head[1] == 'O' ? server_post(fd, head) : send_all(fd, ok, sizeof ok - 1);
     default: return send_all(fd, ok, sizeof ok - 1);
     }
 }
 
 /* ---- Connections */
+
+/* Answers instead, where a program sets it: `body` bytes came with the request. */
+static bool (*server_dialect)(int fd, const char *head, uint64_t body);
 
 static void *serve(void *arg)
 {
@@ -171,7 +175,7 @@ static void *serve(void *arg)
         memcpy(head, data, bytes);
         head[bytes] = '\0';
         const char *at = strcasestr(head, "\ncontent-length:");
-        uint64_t body = at ? strtoull(at + 16, NULL, 10) : 0;
+        uint64_t body = at ? strtoull(at + 16, NULL, 10) : 0, whole = body;
         if (strcasestr(head, "\nexpect: 100")) {
             fine = send_all(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25);
         }
@@ -185,7 +189,8 @@ static void *serve(void *arg)
         }
         len -= fine ? (size_t)body : 0;
         memmove(data, data + body, len);
-        fine = fine && server_answer(fd, head, data + len, SERVER_PIECE - len);
+        fine = fine && (server_dialect ? server_dialect(fd, head, whole)
+                                       : server_answer(fd, head, data + len, SERVER_PIECE - len));
     }
     free(data);
     free(head);
