@@ -246,6 +246,7 @@ static void greet(const pail_server *server, bool own_key, const char *url)
                 pail_server_key_id(server), pail_server_key_secret(server));
     }
     out_printf("use it: AWS_ENDPOINT_URL=%s, region us-east-1, addressing by path\n", address);
+    out_printf("in a browser: %s/-/ui\n", address);
     out_flush();
 }
 

@@ -338,11 +338,13 @@ void pl_gw_begin_upload(struct pl_gw_call *c);
 void pl_gw_finish_upload(struct pl_gw_call *c);
 void pl_gw_abort_upload(struct pl_gw_call *c);
 
-/* ---- route.c, own.c ---- */
+/* ---- route.c, own.c, page.c ---- */
 
 /* NULL: an error was set. */
 const struct pl_gw_route *pl_gw_find_route(struct pl_gw_call *c);
 /* "/-/...": the server's own pages. False: it is none of them. */
 bool pl_gw_own_page(struct pl_gw_call *c);
+/* "/-/ui": the web page. False: it is no path of its files. */
+bool pl_gw_page(struct pl_gw_call *c, struct pl_str path);
 
 #endif

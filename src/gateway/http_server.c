@@ -191,10 +191,11 @@ static enum MHD_Result refuse_body(struct call *k)
     bool is_short =
         pl_str_u64(pl_http_call_header(&k->pub, "content-length"), &n) && n <= DRAIN_MAX;
     bool waits = pl_http_call_header(&k->pub, "expect").ptr != NULL;
-    if (k->pub.has_body && is_short && !waits) {
+    /* A reply before the library is through with the request would cost the connection. */
+    if (!k->pub.has_body || (is_short && !waits)) {
         return MHD_YES;
     }
-    k->pub.closes = k->pub.closes || k->pub.has_body;
+    k->pub.closes = true;
     return reply(k);
 }
 

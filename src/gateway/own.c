@@ -65,5 +65,5 @@ bool pl_gw_own_page(struct pl_gw_call *c)
             return true;
         }
     }
-    return false;
+    return pl_gw_page(c, path);
 }
