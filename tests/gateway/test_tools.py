@@ -1,21 +1,28 @@
 """Command line clients of other people, each on its ordinary round trip over `pail serve`."""
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import unittest
+import urllib.request
 
 import gateway
 
 PART = 5 << 20
+CACHE = os.environ.get("PAIL_SERVERS_DIR", os.path.expanduser("~/.cache/pail-servers"))
+ODD = "a b/sm\u00e4ll+%.txt"
 
 
 class Tool(gateway.GatewayTest):
-    COMMAND = None
+    COMMAND, FOLDER, INSTALL = None, None, "tools/deps all"
 
     @classmethod
     def setUpClass(cls):
-        if shutil.which(cls.COMMAND) is None:
-            raise unittest.SkipTest(f"{cls.COMMAND} is not installed (tools/deps all)")
+        path = os.path.join(CACHE, cls.FOLDER) if cls.FOLDER else None
+        cls.program = shutil.which(cls.COMMAND, path=path)
+        if cls.program is None:
+            raise unittest.SkipTest(f"{cls.COMMAND} is not installed ({cls.INSTALL})")
         super().setUpClass()
         cls.prepare()
 
@@ -24,7 +31,7 @@ class Tool(gateway.GatewayTest):
         cls.options = []
 
     def tool(self, *args, good=True):
-        done = subprocess.run([self.COMMAND, *self.options, *args], capture_output=True, text=True,
+        done = subprocess.run([self.program, *self.options, *args], capture_output=True, text=True,
                               env=self.server.env, stdin=subprocess.DEVNULL, timeout=120, check=False)
         self.assertEqual(done.returncode == 0, good, (args, done.stdout, done.stderr))
         return done.stdout
@@ -42,6 +49,25 @@ class Tool(gateway.GatewayTest):
     def operations(self):
         """What the tool asked for, with the statuses."""
         return {(r["operation"], r["status"]) for r in self.server.records()}
+
+    def trees(self):
+        """A folder of files, and a path that is free."""
+        source = os.path.join(self.server.dir, self.COMMAND + "-tree")
+        for i in range(9):
+            os.makedirs(os.path.join(source, str(i % 3)), exist_ok=True)
+            self.file(os.path.join(source, str(i % 3), f"file {i}"), b"%d" % i * i)
+        return source, source + "-back"
+
+    def same(self, one, other):
+        walk = [{os.path.join(base, name)[len(root):]: self.content(os.path.join(base, name))
+                 for base, _, names in os.walk(root) for name in names} for root in (one, other)]
+        self.assertEqual(len(walk[0]), 9)
+        self.assertEqual(*walk)
+
+    def fetched(self, url):
+        """What everybody gets who has the URL."""
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return answer.read()
 
 
 class Rclone(Tool):
@@ -124,6 +150,111 @@ class S3cmd(Tool):
         self.assertEqual(self.tool("ls", "s3://s3cmd-trip"), "")
         self.tool("rb", "s3://s3cmd-trip")
         self.assertNotIn("s3cmd-trip", self.tool("ls"))
+
+
+class AwsCli(Tool):
+    COMMAND, FOLDER, INSTALL = "aws", "venv-tools/bin", "tests/servers/servers.sh install tools"
+
+    @classmethod
+    def prepare(cls):
+        cls.options = ["--endpoint-url", cls.server.address]
+        config = os.path.join(cls.server.dir, "awsconfig")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[default]\ns3 =\n  signature_version = s3v4\n")  # else it signs links with SigV2
+        cls.server.env.update(AWS_ACCESS_KEY_ID=gateway.KEY, AWS_SECRET_ACCESS_KEY=gateway.SECRET,
+                              AWS_DEFAULT_REGION="us-east-1", AWS_MAX_ATTEMPTS="1", AWS_CONFIG_FILE=config)
+
+    def test_round_trip(self):
+        small, large = b"of aws", os.urandom(2 * PART + 4321)
+        back = os.path.join(self.server.dir, "back")
+        self.tool("s3", "mb", "s3://aws-trip")
+        self.tool("s3", "cp", self.file("small", small), "s3://aws-trip/" + ODD)
+        self.tool("s3", "cp", self.file("large", large), "s3://aws-trip/large")
+        self.assertIn(("CompleteMultipartUpload", 200), self.operations())
+        listed = self.tool("s3", "ls", "--recursive", "s3://aws-trip").splitlines()
+        self.assertEqual([line.split(None, 3)[2:] for line in listed],
+                         [["6", ODD], [str(len(large)), "large"]])
+        for name, data in ((ODD, small), ("large", large)):
+            self.tool("s3", "cp", "s3://aws-trip/" + name, back)
+            self.assertTrue(self.content(back) == data, name)
+        self.tool("s3", "cp", "s3://aws-trip/large", "s3://aws-trip/again")
+        self.tool("s3", "mv", "s3://aws-trip/again", "s3://aws-trip/moved")
+        head = json.loads(self.tool("s3api", "head-object", "--bucket", "aws-trip", "--key", "moved"))
+        self.assertEqual(head["ContentLength"], len(large))
+        self.tool("s3api", "get-object", "--bucket", "aws-trip", "--key", "moved",
+                  "--range", "bytes=100-199", back)
+        self.assertEqual(self.content(back), large[100:200])
+        self.tool("s3api", "head-object", "--bucket", "aws-trip", "--key", "again", good=False)
+        self.assertEqual(self.fetched(self.tool("s3", "presign", "s3://aws-trip/" + ODD).strip()), small)
+        self.tool("s3", "rb", "s3://aws-trip", good=False)
+        self.tool("s3", "rm", "s3://aws-trip/moved")
+        self.tool("s3", "rb", "--force", "s3://aws-trip")
+        self.assertNotIn("aws-trip", self.tool("s3", "ls"))
+
+    def test_a_folder_both_ways(self):
+        source, back = self.trees()
+        self.tool("s3", "sync", source, "s3://bucket/aws-tree")
+        self.assertEqual(self.tool("s3", "sync", source, "s3://bucket/aws-tree"), "")
+        self.tool("s3", "sync", "s3://bucket/aws-tree", back)
+        self.same(source, back)
+        self.tool("s3", "rm", "--recursive", "s3://bucket/aws-tree")
+        self.tool("s3", "ls", "s3://bucket/aws-tree/", good=False)
+
+    def test_checksums(self):
+        path = self.file("sum", b"to be summed")
+        for name in ("CRC32", "SHA1", "SHA256"):
+            put = json.loads(self.tool("s3api", "put-object", "--bucket", "bucket", "--key", "aws-sum",
+                                       "--body", path, "--checksum-algorithm", name))
+            self.assertIn("Checksum" + name, put)
+            self.tool("s3api", "put-object", "--bucket", "bucket", "--key", "aws-sum", "--body", path,
+                      "--checksum-" + name.lower(), put["Checksum" + name])
+
+
+class Mc(Tool):
+    COMMAND, FOLDER, INSTALL = "mc", "bin", "tests/servers/servers.sh install mc"
+
+    @classmethod
+    def prepare(cls):
+        cls.options = ["--config-dir", os.path.join(cls.server.dir, "mc"), "--json"]
+        cls.server.env["MC_HOST_pail"] = cls.server.address.replace(
+            "://", f"://{gateway.KEY}:{gateway.SECRET}@")
+
+    def objects(self, *args, **how):
+        return [json.loads(line) for line in self.tool(*args, **how).splitlines()]
+
+    def test_round_trip(self):
+        small, large = b"of mc", os.urandom(17 << 20)
+        back = os.path.join(self.server.dir, "back")
+        self.tool("mb", "pail/mc-trip")
+        self.tool("cp", "--attr", "author=jane", self.file("small", small), "pail/mc-trip/" + ODD)
+        self.tool("cp", self.file("large", large), "pail/mc-trip/large")
+        self.assertIn(("CompleteMultipartUpload", 200), self.operations())
+        listed = self.objects("ls", "--recursive", "pail/mc-trip")
+        self.assertEqual([(o["key"], o["size"]) for o in listed], [(ODD, 5), ("large", len(large))])
+        for name, data in ((ODD, small), ("large", large)):
+            self.tool("cp", "pail/mc-trip/" + name, back)
+            self.assertTrue(self.content(back) == data, name)
+        stat = self.objects("stat", "pail/mc-trip/" + ODD)[0]
+        self.assertEqual(stat["metadata"]["X-Amz-Meta-Author"], "jane")
+        self.assertEqual(stat["etag"], hashlib.md5(small).hexdigest())
+        self.tool("cp", "pail/mc-trip/large", "pail/mc-trip/again")
+        self.tool("mv", "pail/mc-trip/again", "pail/mc-trip/moved")
+        self.tool("stat", "pail/mc-trip/again", good=False)
+        link = self.objects("share", "download", "--expire", "1h", "pail/mc-trip/moved")[0]["share"]
+        self.assertTrue(self.fetched(link) == large)
+        self.tool("rb", "pail/mc-trip", good=False)
+        self.tool("rm", "pail/mc-trip/moved")
+        self.tool("rb", "--force", "pail/mc-trip")
+        self.assertNotIn("mc-trip", self.tool("ls", "pail"))
+
+    def test_a_folder_both_ways(self):
+        source, back = self.trees()
+        self.tool("mirror", source, "pail/bucket/mc-tree")
+        self.assertEqual(self.tool("diff", source, "pail/bucket/mc-tree"), "")
+        self.tool("mirror", "pail/bucket/mc-tree", back)
+        self.same(source, back)
+        self.tool("rm", "--recursive", "--force", "pail/bucket/mc-tree")
+        self.assertEqual(self.tool("ls", "pail/bucket/mc-tree/"), "")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ describe() {
     toxiproxy)      echo 'TCP faults in front of every other server' ;;
     pythons)        echo 'not a server: each CPython from 3.10 to 3.13 that is here, to build wheels' ;;
     clients)        echo 'not a server: the independent clients of the interop tests' ;;
+    tools)          echo 'not a server: the clients of the gateway tests that are written in Python' ;;
+    mc)             echo 'not a server: MinIO'"'"'s client, for the gateway tests' ;;
     format)         echo 'not a server: the clang-format that lint uses' ;;
     *)              return 1 ;;
   esac

@@ -59,6 +59,8 @@ done
 # ---- what is not a server ----------------------------------------------------
 
 install_clients() { venv clients "$CLIENT_PACKAGES"; }
+install_tools()   { venv tools "$TOOL_PACKAGES"; }
+install_mc()      { gobuild mc "$MC_MODULE"; }
 install_format()  { venv format "$FORMAT_PACKAGES"; }
 
 # ---- the subcommands --------------------------------------------------------
@@ -71,6 +73,7 @@ installed() {
     minio|minio-tls)      [ -x "$BIN/minio" ] ;;
     versitygw)            [ -x "$BIN/versitygw" ] ;;
     fake-gcs)             [ -x "$BIN/fake-gcs-server" ] ;;
+    mc)                   [ -x "$BIN/mc" ] ;;
     toxiproxy)            [ -x "$BIN/toxiproxy-server" ] && [ -x "$BIN/toxiproxy-cli" ] ;;
     azurite|azurite-tls)  [ -e "$ROOT/azurite/.stamp" ] ;;
     swift)                [ -e "$ROOT/venv-swift/.stamp" ] ;;
@@ -97,7 +100,7 @@ do_install() {
   need curl install
   for n in $(expand "${@:-default}"); do
     case $n in
-      minio*|versitygw|fake-gcs|toxiproxy) go="$go $n" ;;
+      minio*|versitygw|fake-gcs|toxiproxy|mc) go="$go $n" ;;
       swift-keystone) other="$other keystone $n" ;;
       *) other="$other $n" ;;
     esac
@@ -183,7 +186,7 @@ main() {
     stop)    do_stop "$@" ;;
     status)  do_status ;;
     env)     do_env "$@" ;;
-    list)    local n; for n in $SERVERS clients format pythons; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
+    list)    local n; for n in $SERVERS clients tools mc format pythons; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
              printf '%-15s %s\n' default "group: $DEFAULT_SET" all "group: $USED_SET" ;;
     installed) [ $# -eq 1 ] || die 'installed needs a name'; installed "$1" ;;
     logs)    [ $# -ge 1 ] || die 'logs needs a name'; tail -n "${2:-50}" "$LOGS/$1.log" ;;

