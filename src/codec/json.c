@@ -1,5 +1,23 @@
 #include "codec/json.h"
 
+/* jansson recurses 2,048 deep, which takes 190 KiB of a stack that may have 512. */
+static bool too_deep(struct pl_str text)
+{
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.len && depth <= PL_JSON_DEPTH_MAX; i++) {
+        char c = text.ptr[i];
+        if (quoted && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (!quoted) {
+            depth += (c == '[' || c == '{') - (c == ']' || c == '}');
+        }
+    }
+    return depth > PL_JSON_DEPTH_MAX;
+}
+
 static pail_code parse(struct pl_str text, const char *name, json_type root, json_t **out,
                        struct pail_error **err)
 {
@@ -7,6 +25,9 @@ static pail_code parse(struct pl_str text, const char *name, json_type root, jso
     *out = NULL;
     if (text.len > PL_JSON_MAX) {
         return pl_fail(err, PAIL_E_PROTOCOL, "%s is longer than %d bytes", name, PL_JSON_MAX);
+    }
+    if (too_deep(text)) {
+        return pl_fail(err, PAIL_E_PROTOCOL, "%s is nested too deep", name);
     }
     *out = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &where);
     if (!*out) {
@@ -76,7 +97,7 @@ static void zero_texts(json_t *value, int depth)
     const char *name;
     json_t *child;
     size_t i;
-    if (depth > 32) {
+    if (depth > PL_JSON_DEPTH_MAX) {
         return;
     }
     if (json_is_string(value)) { /* freed next: nobody reads what the library takes for constant */

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-enum { PL_JSON_MAX = 40 << 20 };
+enum { PL_JSON_MAX = 40 << 20, PL_JSON_DEPTH_MAX = 32 };
 
 /* Parses a whole text whose root is an object. name: what it is, for the message ("the token
  * endpoint's answer", a file's name). out: json_decref. Errors: PAIL_E_PROTOCOL with line and

@@ -3,6 +3,7 @@
 #include "codec/base64.h"
 #include "codec/date.h"
 #include "codec/hex.h"
+#include "codec/json.h"
 #include "codec/mime.h"
 #include "codec/url.h"
 
@@ -249,6 +250,32 @@ static void test_mime__by_ending_without_case(void)
     CHECK(!pl_mime_by_name(PL_STR("a.averyveryverylongending")));
 }
 
+static bool nests(const char *open, const char *close, int depth)
+{
+    struct pl_buf b = PL_BUF_MAX(1 << 20);
+    json_t *value = NULL;
+    pl_buf_puts(&b, "{\"a\\\\\\\"[[[\":\"\\\\\",\"b\":");
+    for (int i = 1; i < depth; i++) {
+        pl_buf_puts(&b, open);
+    }
+    pl_buf_puts(&b, "1");
+    for (int i = 1; i < depth; i++) {
+        pl_buf_puts(&b, close);
+    }
+    pl_buf_puts(&b, "}");
+    bool ok = pl_json_parse(pl_buf_view(&b), "a test", &value, NULL) == PAIL_OK;
+    json_decref(value);
+    pl_buf_dispose(&b);
+    return ok;
+}
+
+static void test_json__is_refused_before_it_fills_the_stack(void)
+{
+    CHECK(nests("[", "]", PL_JSON_DEPTH_MAX) && nests("{\"]\":", "}", PL_JSON_DEPTH_MAX));
+    CHECK(!nests("[", "]", PL_JSON_DEPTH_MAX + 1) && !nests("{\"]\":", "}", 40));
+    CHECK(!nests("[", "]", 100000) && !nests("[", "", 100000));
+}
+
 int main(void)
 {
     RUN(test_base64__test_vectors_of_rfc_4648);
@@ -266,6 +293,7 @@ int main(void)
     RUN(test_date__iso_knows_fractions_and_offsets);
     RUN(test_date__refuses_what_is_no_date);
     RUN(test_date__far_years_stay_in_four_digits);
+    RUN(test_json__is_refused_before_it_fills_the_stack);
     RUN(test_mime__by_ending_without_case);
     return test_end();
 }
