@@ -27,6 +27,12 @@ def cpu():
     return used.ru_utime + used.ru_stime
 
 
+def peak_mib():
+    """Of this program: ru_maxrss has that of the one which started it as well."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
+
+
 class Row:
     """One thing that is measured: run(n) does n operations."""
 

@@ -1,10 +1,13 @@
 """References that leak, allocations that fail, and what the import costs."""
 import gc
+import http.server
 import os
 import pickle
 import subprocess
 import sys
+import threading
 import unittest
+import urllib.parse
 
 import pail
 import stores
@@ -52,6 +55,21 @@ def uploads(bucket):
     swallow(lambda: bucket.upload_abort("u", upload), exceptions.UploadNotFound)
 
 
+class Future:
+    """As much of asyncio's as the queue uses."""
+
+    def __init__(self, is_done=False):
+        self.is_done, self.result = is_done, None
+
+    def done(self):
+        return self.is_done
+
+    def set_result(self, result):
+        self.result = result
+
+    set_exception = set_result
+
+
 def queue(bucket):
     made, out = _pail.Queue(), []
     made.put(bucket, lambda r, e: out.append(r), "q", b"1", metadata={"a": "b"})
@@ -60,6 +78,11 @@ def queue(bucket):
     made.get_ranges(bucket, lambda r, e: out.append(r), "q", [(0, 1)])
     made.delete_many(bucket, lambda r, e: out.append(r), ["x"])
     made.page(bucket.list(), lambda r, e: out.append(r))
+    futures = [Future(), Future(is_done=True), Future()]
+    made.get(bucket, futures[0], "q")
+    made.get(bucket, futures[1], "q")
+    made.get(bucket, futures[2], "none")
+    made.put(bucket, futures[0], "q", b"1").cancel(lambda r, e: out.append(e))
     while made.under_way:
         made.dispatch()
     swallow(lambda: made.get(bucket, None, "q"), TypeError)
@@ -174,11 +197,46 @@ class NoMemory(unittest.TestCase):
         self.assertEqual(bucket.get("a"), b"1")
 
 
+# ru_maxrss has the peak of the program that started this one as well.
+PEAK_KIB = ("next(int(line.split()[1]) for line in open('/proc/self/status')"
+            " if line.startswith('VmHWM:'))")
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """S3 whose bucket holds as many keys as its name says."""
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self):
+        split = urllib.parse.urlsplit(self.path)
+        count = int(split.path.strip("/").rpartition("-")[2])
+        at = int(dict(urllib.parse.parse_qsl(split.query)).get("continuation-token", 0))
+        end = min(at + 1000, count)
+        entries = "".join(
+            f"<Contents><Key>key-{i:08}</Key><Size>1</Size><ETag>\"e\"</ETag>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+            for i in range(at, end))
+        more = (f"<IsTruncated>true</IsTruncated><NextContinuationToken>{end}"
+                "</NextContinuationToken>") if end < count else ""
+        body = f"<ListBucketResult>{entries}{more}</ListBucketResult>".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 class Costs(unittest.TestCase):
     def measure(self, program):
         """Least (seconds of CPU, KiB of memory) of three runs."""
         tail = ("\nimport resource; u = resource.getrusage(resource.RUSAGE_SELF)\n"
-                "print(u.ru_utime + u.ru_stime, u.ru_maxrss)")
+                f"print(u.ru_utime + u.ru_stime, {PEAK_KIB})")
         found = []
         for _ in range(3):
             run = subprocess.run([sys.executable, "-c", program + tail], capture_output=True,
@@ -192,6 +250,35 @@ class Costs(unittest.TestCase):
                             "pail.CloudProviderFactory().create_provider('memory', {})")
         self.assertLess(ours[1] - bare[1], 20 << 10)
         self.assertLess(ours[0] - bare[0], 0.2)  # 0.04 on a machine of its own
+
+    def test_list__takes_no_memory_for_keys_that_are_gone_by(self):
+        try:
+            pail.open("s3:", ignore_environment=True)
+        except exceptions.BadConfig as error:
+            self.skipTest(f"this build has no S3: {error}")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        program = ("import pail\n"
+                   "provider = pail.CloudProviderFactory().create_provider('aws', {\n"
+                   "    'aws_access_key': 'AK', 'aws_secret_key': 'SK',\n"
+                   "    'aws_region_name': 'us-east-1',\n"
+                   "    's3_endpoint_url': 'http://127.0.0.1:%d'})\n"
+                   "bucket = provider.storage.buckets.get('keys-%d')\n"
+                   "count = sum(1 for _ in bucket.objects)\n"
+                   f"print(count, {PEAK_KIB})")
+        peaks = []
+        for count in (10_000, 100_000):
+            run = subprocess.run([sys.executable, "-c", program % (server.server_port, count)],
+                                 capture_output=True, text=True, timeout=120)
+            self.assertEqual(run.stderr, "")
+            listed, peak = map(int, run.stdout.split())
+            self.assertEqual(listed, count)
+            peaks.append(peak)
+        self.assertLess(peaks[1], 40 << 10)
+        self.assertLess(peaks[1] - peaks[0], 2 << 10)
 
     def test_import__takes_no_module_that_is_not_needed(self):
         run = subprocess.run([sys.executable, "-c", "import sys, pail; print(*sorted(sys.modules))"],
