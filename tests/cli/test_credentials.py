@@ -97,7 +97,7 @@ class Credentials(CliTest):
         for text in (result.out, result.err):
             self.assertNotIn(MARK, text)
             self.assertNotIn(base64.b64encode(MARK.encode()).decode()[:9], text)
-            self.assertNotIn("PRIVATE KEY-----\n", text)
+            self.assertNotRegex(text, r"PRIVATE KEY-----(\n|\\n)[A-Za-z0-9+/]")
         return "\n".join(line for line in result.err.splitlines() if line.startswith(("pail: ", "  hint")))
 
     def account(self, **more):
