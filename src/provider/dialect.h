@@ -24,6 +24,8 @@ struct pl_attempt {
      * first 2xx head; parse finds that of all delivered bytes, over all attempts, in sum_value. The
      * provider sets op->out.sum itself where it is a CRC. */
     int sum;
+    bool is_settled; /* set by the dialect: what the op is for is done and in op->out; what is left
+                        of it - cleaning up - may fail without making the op fail */
     const struct pl_sum_value *sum_value; /* parse of a GET; NULL: none was chosen */
     /* The dialect's own for this op, e.g. checksums of a source, which no retry computes again.
      * Memory of op->arena. */

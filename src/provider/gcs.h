@@ -200,6 +200,10 @@ struct pl_errand *pl_gcs_sign_errand(struct pl_gcs *gcs, const struct pl_op *op,
                                      struct pail_error **err);
 void pl_gcs_signed_dispose(struct pl_gcs_signed *s);
 
+/* gcs_hmac.c: the XML API by S3's dialect; gcs_hmac_none.c: a build without that. */
+PAIL_MUST pail_code pl_gcs_hmac_new(const struct pl_provider_env *env, struct pl_provider **out,
+                                    struct pail_error **err);
+
 /* The dialect alone, as golden tests use it; its lock is made by http_provider. */
 PAIL_MUST pail_code pl_gcs_dialect_new(const struct pl_provider_env *env, struct pl_dialect **out,
                                        struct pail_error **err);

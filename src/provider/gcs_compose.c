@@ -309,10 +309,11 @@ static void parse_part(struct pl_op *op, const struct pl_http_response *r, struc
     json_decref(root);
 }
 
-static void composed(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *memo,
+static void composed(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
                      const struct pl_http_response *r, struct pl_verdict *out,
                      struct pail_error **err)
 {
+    struct pl_gcs_memo *memo = a->memo;
     char text[PL_SUM_BASE64_MAX];
     json_t *root = pl_gcs_answer(r, out, err);
     if (!root) {
@@ -338,6 +339,7 @@ static void composed(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *m
     memo->at = last ? 0 : memo->at + memo->took;
     memo->step += !last;
     memo->phase = last ? PL_GCS_SWEEP : PL_GCS_COMPOSE;
+    a->is_settled = last; /* the object is there: parts that cannot be deleted are listed */
     *out = (struct pl_verdict){.next = PL_NEXT_MORE};
 }
 
@@ -357,7 +359,7 @@ static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt
         return;
     }
     if (r->status / 100 == 2) {
-        composed(gcs, op, memo, r, out, err);
+        composed(gcs, op, a, r, out, err);
         return;
     }
     struct pail_error *why = NULL;

@@ -29,6 +29,7 @@ static void finish(struct pl_http_run *run, pail_code rc, struct pail_error *err
 {
     struct pl_http_provider *p = run->p;
     struct pl_op *op = run->op;
+    rc = run->a.is_settled ? PAIL_OK : rc;
     if (rc && !err) {
         pl_fail(&err, rc, "%s", pail_code_name(rc));
     }

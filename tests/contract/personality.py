@@ -20,15 +20,16 @@ HOSTS = {
     'obs': 'http://obs.cn-north-4.myhuaweicloud.com',
     'spaces': 'http://fra1.digitaloceanspaces.com',
 }
+HOSTS['gcs-hmac'] = HOSTS['gcs-xml']  # gs: by an HMAC key
 SERVER = {'aws': ['--domain', 's3.us-east-1.amazonaws.com']}
-SETTINGS = {'garage': 'aws_region=garage'}  # nothing but its configuration tells the region
+SETTINGS = {'garage': 'aws_region=garage', 'gcs-hmac': 'google_hmac_access_id=test,google_hmac_secret=testsecret'}  # nothing but its configuration tells the region
 
 
 def main():
     contract, name = sys.argv[1:]
     server = subprocess.Popen(
         [sys.executable, str(HERE.parent / 'servers' / 's3_scripted.py'), '--port', '0', '--exit-on-eof',
-         '--personality', name, '--set', 'key_rate=0', *SERVER.get(name, [])],
+         '--personality', name.replace('hmac', 'xml'), '--set', 'key_rate=0', *SERVER.get(name, [])],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     port = server.stdout.readline().split()[1]
     here = 'http://127.0.0.1:%s' % port
@@ -41,7 +42,8 @@ def main():
         settings.append('proxy_url=' + here)
     env['PAIL_CONTRACT_SETTINGS'] = ','.join(settings)
     try:
-        return subprocess.run([contract, name, 'server:PAIL_TEST_SCRIPTED'], env=env).returncode
+        return subprocess.run([contract, name, ('gcs:' if name == 'gcs-hmac' else 'server:') + 'PAIL_TEST_SCRIPTED'],
+                              env=env).returncode
     finally:
         server.stdin.close()
         server.wait()

@@ -115,6 +115,19 @@ class Upload(Strict):
         self.arrives('once', data, '-n', **how)
         self.assertNotEqual(self.send('once', data, '-n', **how).returncode, 0)
 
+    def test_parts_that_cannot_be_deleted_do_not_undo_the_upload(self):
+        data = random.Random(12).randbytes(1300 * KIB)
+        for fault in ('return-503', 'return-reset-connection', 'return-403'):
+            with self.subTest(fault):
+                self.faults(*[fault] * 20, method='batch')
+                run = self.send('composed', data, settings=['part_size=512K'], stream=True)
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.faults()
+                self.assertEqual(self.run_pail('cat', 'gs://bucket-one/composed'), data)
+                self.assertIn(b'composed', self.run_pail('uploads', 'ls', 'gs://bucket-one'))
+                self.run_pail('uploads', 'abort', '--all', 'gs://bucket-one')
+                self.assertEqual(self.run_pail('uploads', 'ls', 'gs://bucket-one'), b'')
+
     def test_setting_is_one_of_two(self):
         run = self.pail('ls', 'gs://bucket-one/', settings=['gcs_upload=other'])
         self.assertIn(b'gcs_upload', run.stderr)

@@ -7,7 +7,7 @@ Prints "ready PORT". Each request needs a bearer token - one that a login gave o
 signed itself - or, on /BUCKET/KEY, a V4 signature; both are verified with the public key. Preconditions hold
 everywhere, generations are exact, hashes are compared, pages are cut as asked, sessions and customer keys are exact.
 /-/requests tells what came in. PUT /-/faults takes {METHOD: [INSTRUCTION, ...]} for the next requests of a method, in
-the words of Google's retry conformance tests: return-CODE, return-reset-connection, return-broken-stream[-after-nK],
+the words of Google's retry conformance tests, GET tells what is left of them: return-CODE, return-reset-connection, return-broken-stream[-after-nK],
 return-CODE-after-nK; "" lets one pass; and of ours: reset-after-nK (of an upload), reset-unanswered (done, but nobody hears of it)."""
 import argparse
 import datetime
@@ -33,6 +33,8 @@ from gcs_strict_store import Refused, Store, billed, error_of, insert, media, ro
 def method_of(command, path, query):
     """"storage.objects.insert", ...: as Google names the methods of the JSON API."""
     names = path.split('/')
+    if names[1] == 'batch':
+        return 'batch'
     if names[1] == 'upload':
         return 'storage.objects.insert'
     rest = names[5:]  # behind /storage/v1/b/BUCKET
@@ -180,6 +182,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(raw, keep_blank_values=True))
         if path == '/-/requests':
             return self.answer(200, self.store.requests)
+        if path == '/-/faults' and self.command == 'GET':
+            return self.answer(200, self.store.faults)
         if path == '/-/faults':
             self.store.faults = json.loads(body)
             return self.answer(200)
@@ -196,9 +200,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if not re.match(r'/(upload/|batch/)?storage/v1', path):
                     return self.xml(path, query, body)
                 self.authorize()
+                what = self.fault(path, query, body)
                 if path.startswith('/batch/'):
                     return self.batch(body)
-                what = self.fault(path, query, body)
                 made = route(self.store, self.command, path, query, self.headers, body)
                 if what == 'reset-unanswered':
                     self.reset()
