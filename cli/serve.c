@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "out.h"
 #include "serve.h"
+#include "systemd.h"
 #include "target.h"
 
 #include <sys/stat.h>
@@ -300,7 +301,9 @@ static void run_until_interrupt(pail_server *server)
         serve_wait(500);
         if (reload_asked) {
             reload_asked = 0;
+            systemd_tell_reloading();
             reload(server);
+            systemd_tell("READY=1");
         }
     }
 }
@@ -324,7 +327,9 @@ static int serve(pail_client *client, const char *text, const pail_server_opts *
     } else {
         catch_hangup();
         greet(server, o->key_count == 0, text);
+        systemd_tell("READY=1");
         run_until_interrupt(server);
+        systemd_tell("STOPPING=1");
         app.interrupted = 0; /* that is how it ends: no failure */
         pail_server_stop(server, STOP_MS);
     }
@@ -373,13 +378,17 @@ static int run(int argc, char **argv)
     char *file = opt.credentials != NULL ? read_text(opt.credentials) : NULL;
     char *cert = opt.tls_cert != NULL ? read_text(opt.tls_cert) : NULL;
     char *tls_key = opt.tls_key != NULL ? read_text(opt.tls_key) : NULL;
-    int status = 0;
+    int status = 0, sockets = systemd_sockets();
     if ((opt.credentials && !file) || (opt.tls_cert && !cert) || (opt.tls_key && !tls_key)) {
         status = fail_usage("cannot read %s", opt.credentials && !file ? opt.credentials
                                               : opt.tls_cert && !cert  ? opt.tls_cert
                                                                        : opt.tls_key);
     } else if (addr != NULL && !split_addr(addr, &o)) {
         status = fail_usage("--addr: \"%s\" is not ADDRESS:PORT", opt.addr);
+    } else if (sockets > 1 || (sockets == 1 && addr != NULL)) {
+        status =
+            fail_usage(sockets > 1 ? "more than one socket was passed (LISTEN_FDS): it takes one"
+                                   : "--addr: a socket was passed, with an address of its own");
     } else if (strcmp(opt.log, "text") != 0 && strcmp(opt.log, "json") != 0 &&
                strcmp(opt.log, "off") != 0) {
         status = fail_usage("--access-log: \"%s\" is not text, json or off", opt.log);
@@ -393,6 +402,7 @@ static int run(int argc, char **argv)
     }
     o.keys = keys.keys;
     o.key_count = keys.count;
+    o.listen_fd = sockets == 1 ? SYSTEMD_FIRST : 0;
     o.read_only = opt.read_only;
     o.connections = (uint32_t)opt.connections;
     o.idle_s = (uint32_t)opt.idle_s;
@@ -447,7 +457,8 @@ const struct command cmd_serve = {
     .details =
         "URL is that of a store: local: (the default), s3:, file:///dir, memory:\n"
         "Without --key or --credentials the store's own key is used; it is shown on a\n"
-        "terminal only. Ends cleanly on SIGINT and SIGTERM; SIGHUP reads --credentials again.",
+        "terminal only. Ends cleanly on SIGINT and SIGTERM; SIGHUP reads --credentials again.\n"
+        "A service manager may pass the socket (LISTEN_FDS) and hear of it (NOTIFY_SOCKET).",
     .opts = opts,
     .opt_count = CLI_COUNT(opts),
     .min_args = 0,

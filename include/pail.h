@@ -845,6 +845,9 @@ typedef struct pail_server_opts {
     const char *const *cors;
     size_t cors_count;
     uint32_t idle_s; /* without a byte, and for all of a request's head; 0: 60 */
+    /* A TCP socket that listens already, of which the server takes a copy: address and port are
+     * its. 0: none. */
+    int listen_fd;
 } pail_server_opts;
 
 /* Serves the client's store as S3 until pail_server_stop. Besides the keys given, it takes the

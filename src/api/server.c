@@ -142,7 +142,7 @@ static pail_code listen_on(pail_server *s, const pail_server_opts *o, const char
     struct pl_buf b = PL_BUF_MAX(256);
     struct pl_http_server_opts h = {.address = address,
                                     .port = o->port,
-                                    .listen_fd = -1,
+                                    .listen_fd = o->listen_fd > 0 ? o->listen_fd : -1,
                                     .tls_cert = o->tls_cert,
                                     .tls_key = o->tls_key,
                                     .connections = o->connections,
@@ -176,8 +176,10 @@ static void dispose(pail_server *s, uint32_t wait_ms)
 static pail_code start(pail_client *c, const pail_server_opts *o, bool holds, pail_server **out,
                        struct pail_error **err)
 {
-    const char *address = o->address ? o->address : "127.0.0.1";
-    pail_code rc = check(o, address, err);
+    char passed[PL_LISTEN_ADDRESS_SIZE];
+    const char *address = o->listen_fd > 0 ? passed : o->address ? o->address : "127.0.0.1";
+    pail_code rc = o->listen_fd > 0 ? pl_listen_address(o->listen_fd, passed, err) : PAIL_OK;
+    rc = rc ? rc : check(o, address, err);
     pail_server *s = rc ? NULL : pl_calloc(1, sizeof *s);
     if (!s) {
         return rc ? rc : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a server");

@@ -421,7 +421,7 @@ static struct MHD_Daemon *start(struct pl_http_server *s, const struct pl_http_s
 pail_code pl_http_server_start(const struct pl_http_server_opts *o, const struct pl_http_app *app,
                                void *ctx, struct pl_http_server **out, struct pail_error **err)
 {
-    int fd = o->listen_fd >= 0 ? o->listen_fd : listen_on(o, err);
+    int fd = o->listen_fd >= 0 ? pl_listen_copy(o->listen_fd, err) : listen_on(o, err);
     if (fd < 0) {
         return pail_error_code(err ? *err : NULL) ? (*err)->code : PAIL_E_IO;
     }

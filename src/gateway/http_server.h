@@ -62,12 +62,18 @@ struct pl_http_app {
 struct pl_http_server_opts {
     const char *address;            /* "127.0.0.1", "::1" */
     uint16_t port;                  /* 0: any free one */
-    int listen_fd;                  /* -1; else a socket that listens already, taken over */
+    int listen_fd;                  /* -1; else a socket that listens already: it is copied */
     const char *tls_cert, *tls_key; /* PEM texts; NULL: plain HTTP */
     /* 0: 60 s without a byte, also for all of the head; 512. */
     unsigned idle_s, connections;
 };
 struct pl_http_server;
+
+/* The address of a TCP socket that listens. Errors: PAIL_E_BAD_ARGUMENT, it is another thing. */
+enum { PL_LISTEN_ADDRESS_SIZE = 46 };
+PAIL_MUST pail_code pl_listen_address(int fd, char text[PL_LISTEN_ADDRESS_SIZE],
+                                      struct pail_error **err);
+int pl_listen_copy(int fd, struct pail_error **err); /* -1: err is set */
 PAIL_MUST pail_code pl_http_server_start(const struct pl_http_server_opts *opts,
                                          const struct pl_http_app *app, void *ctx,
                                          struct pl_http_server **out, struct pail_error **err);
