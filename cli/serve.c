@@ -17,11 +17,13 @@
 #include <unistd.h>
 
 enum { STOP_MS = 30000, KEYS_MAX = 64, LIST_MAX = 64, TEXT_MAX = 1 << 20, PORT = 9000 };
+enum { CONNECTIONS_MAX = 65536, IDLE_MAX_S = 86400 };
 
 static struct {
     const char *addr, *key, *credentials, *buckets, *public_read, *domain, *tls_cert, *tls_key,
         *log;
     struct pairs cors;
+    uint64_t connections, idle_s;
     bool read_only;
 } opt;
 
@@ -381,6 +383,9 @@ static int run(int argc, char **argv)
     } else if (strcmp(opt.log, "text") != 0 && strcmp(opt.log, "json") != 0 &&
                strcmp(opt.log, "off") != 0) {
         status = fail_usage("--access-log: \"%s\" is not text, json or off", opt.log);
+    } else if (opt.connections > CONNECTIONS_MAX || opt.idle_s > IDLE_MAX_S) {
+        status = fail_usage("--connections: at most %d; --idle-timeout: at most %d seconds",
+                            CONNECTIONS_MAX, IDLE_MAX_S);
     } else if (opt.cors.count > LIST_MAX) {
         status = fail_usage("--cors: more than %d origins", LIST_MAX);
     } else {
@@ -389,6 +394,8 @@ static int run(int argc, char **argv)
     o.keys = keys.keys;
     o.key_count = keys.count;
     o.read_only = opt.read_only;
+    o.connections = (uint32_t)opt.connections;
+    o.idle_s = (uint32_t)opt.idle_s;
     o.bucket_count = split_list(only, buckets);
     o.buckets = only != NULL ? buckets : NULL;
     o.public_read_count = split_list(open, public_read);
@@ -426,6 +433,10 @@ static const struct opt opts[] = {
     {"domain", 0, OPT_TEXT, &opt.domain, "NAME", "buckets also as BUCKET.NAME in the Host", NULL},
     {"tls-cert", 0, OPT_TEXT, &opt.tls_cert, "FILE", "serve HTTPS with this certificate", NULL},
     {"tls-key", 0, OPT_TEXT, &opt.tls_key, "FILE", "... and its key", NULL},
+    {"connections", 0, OPT_NUMBER, &opt.connections, "N",
+     "at once (512); more get 503 and come again", NULL},
+    {"idle-timeout", 0, OPT_SECONDS, &opt.idle_s, "TIME",
+     "cut a connection without a byte, or a head that takes longer (60s)", NULL},
     {"access-log", 0, OPT_TEXT, &opt.log, "text|json|off", "one line a request on stderr (text)",
      NULL},
 };

@@ -826,13 +826,14 @@ typedef struct pail_server_opts {
     const char *domain;             /* NULL: buckets in the path, or as BUCKET.localhost */
     const char *region;             /* told to clients; NULL: "us-east-1" */
     const char *tls_cert, *tls_key; /* PEM texts, not files; NULL: plain HTTP */
-    uint32_t connections;           /* at once; 0: 512 */
+    uint32_t connections;           /* at once, more are told to come again; 0: 512 */
     pail_access_fn access;
     void *access_ctx;
     /* Origins whose pages a browser may let read answers (CORS), as "https://a.example"; one "*"
      * in it stands for any text. NULL: none. It gives nobody a right. */
     const char *const *cors;
     size_t cors_count;
+    uint32_t idle_s; /* without a byte, and for all of a request's head; 0: 60 */
 } pail_server_opts;
 
 /* Serves the client's store as S3 until pail_server_stop. Besides the keys given, it takes the

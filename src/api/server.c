@@ -145,7 +145,8 @@ static pail_code listen_on(pail_server *s, const pail_server_opts *o, const char
                                     .listen_fd = -1,
                                     .tls_cert = o->tls_cert,
                                     .tls_key = o->tls_key,
-                                    .connections = o->connections};
+                                    .connections = o->connections,
+                                    .idle_s = o->idle_s};
     pail_code rc = pl_gateway_start(&s->gateway, &h, err);
     if (rc) {
         return rc;

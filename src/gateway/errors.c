@@ -50,6 +50,7 @@ static const struct {
     {"OwnershipControlsNotFoundError", 404, "The bucket has no ownership controls"},
     {"PreconditionFailed", 412, "A condition of the request does not hold"},
     {"ReplicationConfigurationNotFoundError", 404, "The bucket has no replication configuration"},
+    {"RequestHeaderSectionTooLarge", 400, "The request has too many headers"},
     {"RequestTimeTooSkewed", 403, "The time of the request is too far from that of the server"},
     {"RequestTimeout", 400, "The request took too long"},
     {"ServerSideEncryptionConfigurationNotFoundError", 404, "The bucket has no encryption set"},

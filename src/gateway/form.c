@@ -266,6 +266,7 @@ bool pl_gw_form_data(struct pl_gw_call *c)
         !pl_gw_policy_allows(c) || !take_attributes(c)) {
         return false;
     }
+    c->http->trusted = true;
     memmove(b->ptr, b->ptr + before, rest.len);
     b->len = rest.len;
     return true;

@@ -15,6 +15,13 @@ static void give_id(struct pl_gw_call *c)
 /* Everything up to the admission; REPLY: it is answered already. */
 static enum pl_http_step admit(struct pl_gw_call *c)
 {
+    static const char *const wrong[] = {[PL_HTTP_BUSY] = "SlowDown",
+                                        [PL_HTTP_WORDY] = "RequestHeaderSectionTooLarge",
+                                        [PL_HTTP_UNFRAMED] = "BadRequest"};
+    if (c->http->wrong) {
+        pl_gw_fail(c, wrong[c->http->wrong], NULL);
+        return PL_HTTP_REPLY;
+    }
     if (pl_gw_own_page(c) || !pl_gw_parse(c) || pl_gw_preflight(c)) {
         return PL_HTTP_REPLY;
     }
@@ -22,6 +29,7 @@ static enum pl_http_step admit(struct pl_gw_call *c)
     if (!c->route || !pl_gw_admit(c)) {
         return PL_HTTP_REPLY;
     }
+    c->http->trusted = c->route->body != PL_GW_FORM;
     return pl_gw_body_begin(c) ? PL_HTTP_MORE : PL_HTTP_REPLY;
 }
 

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/sys.h"
+#include "gateway/http_watch.h"
 
 enum {
     STACK_BYTES = 512 << 10,
@@ -21,7 +22,8 @@ enum {
     DRAIN_MAX = 1 << 20, /* an unwanted body up to here is read, so that the reply arrives */
     HEADERS_MAX = 128,
     IDLE_S = 60,
-    CONNECTIONS = 512
+    CONNECTIONS = 512,
+    SURPLUS = 32 /* connections beyond, to tell clients that there are too many */
 };
 
 struct pl_http_server {
@@ -29,6 +31,7 @@ struct pl_http_server {
     const struct pl_http_app *app;
     void *ctx;
     uint16_t port;
+    struct pl_http_watch watch;
     pthread_mutex_t lock;
     pthread_cond_t ended;
     unsigned under_way; /* under lock */
@@ -38,7 +41,9 @@ struct call {
     struct pl_http_call pub; /* first */
     struct pl_http_server *server;
     struct MHD_Connection *connection;
-    bool begun, replies; /* replies: the rest of the body is thrown away */
+    struct pl_http_peer *peer; /* NULL: not watched */
+    bool free;                 /* trusted, and the watch knows */
+    bool begun, replies;       /* replies: the rest of the body is thrown away */
     uint64_t drained;
     char address[INET6_ADDRSTRLEN];
 };
@@ -80,6 +85,7 @@ struct pl_str pl_http_call_header(const struct pl_http_call *c, const char *name
 struct gather {
     struct pl_header *headers;
     size_t count;
+    bool full;
 };
 
 static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name,
@@ -88,6 +94,7 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
     struct gather *g = cls;
     (void)kind;
     if (g->count == HEADERS_MAX) {
+        g->full = true;
         return MHD_NO;
     }
     g->headers[g->count++] = (struct pl_header){pl_str_c(name), pl_str_c(value)};
@@ -112,9 +119,21 @@ static void take_address(struct call *k)
     k->pub.remote = pl_str_c(k->address);
 }
 
+/* SPEC RFC 9112#6.3: with more than one of these a proxy in front may see another end of the body
+ * than we do. */
+static int framings(const struct gather *g)
+{
+    int n = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        n += pl_str_ieq(g->headers[i].name, PL_STR("content-length")) ||
+             pl_str_ieq(g->headers[i].name, PL_STR("transfer-encoding"));
+    }
+    return n;
+}
+
 static bool take_request(struct call *k, const char *method)
 {
-    struct gather g = {pl_arena_alloc(&k->pub.arena, HEADERS_MAX * sizeof *g.headers), 0};
+    struct gather g = {pl_arena_alloc(&k->pub.arena, HEADERS_MAX * sizeof *g.headers), 0, false};
     if (!g.headers) {
         return false;
     }
@@ -122,6 +141,11 @@ static bool take_request(struct call *k, const char *method)
     k->pub.method = pl_str_c(method);
     k->pub.headers = g.headers;
     k->pub.header_count = g.count;
+    k->pub.wrong = k->peer && k->peer->surplus ? PL_HTTP_BUSY
+                   : g.full                    ? PL_HTTP_WORDY
+                   : framings(&g) > 1          ? PL_HTTP_UNFRAMED
+                                               : PL_HTTP_FINE;
+    k->pub.closes = k->pub.wrong != PL_HTTP_FINE;
     struct pl_str length = pl_http_call_header(&k->pub, "content-length");
     uint64_t n = 0;
     k->pub.has_body = pl_http_call_header(&k->pub, "transfer-encoding").ptr ||
@@ -165,11 +189,11 @@ static enum MHD_Result reply(struct call *k)
     if (!r) {
         return MHD_NO;
     }
+    if (c->closes) { /* first: the library forgets by it that it was given a Date */
+        MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
     for (size_t i = 0; i < c->reply_header_count; i++) {
         MHD_add_response_header(r, c->reply_headers[i].name.ptr, c->reply_headers[i].value.ptr);
-    }
-    if (c->closes) {
-        MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     c->started = true;
     enum MHD_Result ok = MHD_queue_response(k->connection, (unsigned)c->status, r);
@@ -184,19 +208,27 @@ static enum MHD_Result drain(struct call *k, size_t *n)
     return k->drained > DRAIN_MAX ? MHD_NO : MHD_YES;
 }
 
-/* A short unwanted body is read first; a long one is answered at once, and the connection ends. */
+/* A short unwanted body is read first; a long one is answered at once, and the connection ends, as
+ * the library does to all that are answered before their end. */
 static enum MHD_Result refuse_body(struct call *k)
 {
     uint64_t n = 0;
     bool is_short =
         pl_str_u64(pl_http_call_header(&k->pub, "content-length"), &n) && n <= DRAIN_MAX;
     bool waits = pl_http_call_header(&k->pub, "expect").ptr != NULL;
-    /* A reply before the library is through with the request would cost the connection. */
     if (!k->pub.has_body || (is_short && !waits)) {
         return MHD_YES;
     }
     k->pub.closes = true;
     return reply(k);
+}
+
+static void take_trust(struct call *k)
+{
+    if (k->pub.trusted && !k->free) {
+        k->free = true;
+        pl_http_watch_phase(k->peer, PL_HTTP_FREE);
+    }
 }
 
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url,
@@ -217,6 +249,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
             return MHD_NO;
         }
         k->replies = s->app->begin(&k->pub, s->ctx) == PL_HTTP_REPLY;
+        take_trust(k);
         return k->replies ? refuse_body(k) : MHD_YES;
     }
     if (*n) {
@@ -224,6 +257,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
             return drain(k, n);
         }
         k->replies = s->app->data(&k->pub, data, *n, s->ctx) == PL_HTTP_REPLY;
+        take_trust(k);
         *n = 0;
         return MHD_YES;
     }
@@ -244,6 +278,28 @@ static void count_call(struct pl_http_server *s, int change)
     pthread_mutex_unlock(&s->lock);
 }
 
+static struct pl_http_peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* A connection comes, or is about to be closed. */
+static void note_connection(void *cls, struct MHD_Connection *connection, void **context,
+                            enum MHD_ConnectionNotificationCode what)
+{
+    struct pl_http_server *s = cls;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = info ? pl_http_watch_add(&s->watch, info->connect_fd) : NULL;
+    } else {
+        pl_http_watch_remove(&s->watch, *context);
+        *context = NULL;
+    }
+}
+
 static void *call_new(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     struct pl_http_server *s = cls;
@@ -251,6 +307,8 @@ static void *call_new(void *cls, const char *uri, struct MHD_Connection *connect
     if (k) {
         k->server = s;
         k->connection = connection;
+        k->peer = peer_of(connection);
+        pl_http_watch_phase(k->peer, PL_HTTP_ASKS);
         k->pub.body = PL_BUF_MAX(64 << 20);
         k->pub.status = 500;
         k->pub.target = pl_str_c(pl_arena_dup_c(&k->pub.arena, uri));
@@ -271,6 +329,7 @@ static void call_free(void *cls, struct MHD_Connection *connection, void **own,
     if (k->begun) {
         s->app->done(&k->pub, why == MHD_REQUEST_TERMINATED_COMPLETED_OK, s->ctx);
     }
+    pl_http_watch_phase(k->peer, PL_HTTP_IDLE);
     pl_buf_dispose(&k->pub.body);
     pl_arena_dispose(&k->pub.arena);
     pl_free(k);
@@ -340,8 +399,7 @@ static struct MHD_Daemon *start(struct pl_http_server *s, const struct pl_http_s
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
                      MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG |
                      (o->tls_cert ? MHD_USE_TLS : 0);
-    unsigned idle = o->idle_s ? o->idle_s : IDLE_S;
-    unsigned connections = o->connections ? o->connections : CONNECTIONS;
+    unsigned idle = s->watch.idle_s, connections = s->watch.most + SURPLUS;
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->tls_cert},
                                    {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->tls_key},
                                    {MHD_OPTION_END, 0, NULL}};
@@ -349,11 +407,12 @@ static struct MHD_Daemon *start(struct pl_http_server *s, const struct pl_http_s
     return MHD_start_daemon(
         flags, 0, NULL, NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, call_new, s,
-        MHD_OPTION_NOTIFY_COMPLETED, call_free, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)4096, MHD_OPTION_THREAD_STACK_SIZE,
-        (size_t)STACK_BYTES, MHD_OPTION_ARRAY, o->tls_cert ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, call_free, s, MHD_OPTION_NOTIFY_CONNECTION, note_connection, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_TIMEOUT, idle,
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)4096,
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_ARRAY,
+        o->tls_cert ? tls : none, MHD_OPTION_END);
 }
 
 pail_code pl_http_server_start(const struct pl_http_server_opts *o, const struct pl_http_app *app,
@@ -377,9 +436,12 @@ pail_code pl_http_server_start(const struct pl_http_server_opts *o, const struct
     s->app = app;
     s->ctx = ctx;
     s->port = port_of(fd);
-    s->daemon = start(s, o, fd);
+    s->watch.idle_s = o->idle_s ? o->idle_s : IDLE_S;
+    s->watch.most = o->connections ? o->connections : CONNECTIONS;
+    s->daemon = pl_http_watch_start(&s->watch) ? start(s, o, fd) : NULL;
     if (!s->daemon) {
         pl_sys.close(fd);
+        pl_http_watch_stop(&s->watch);
         pthread_cond_destroy(&s->ended);
         pthread_mutex_destroy(&s->lock);
         pl_free(s);
@@ -423,6 +485,7 @@ void pl_http_server_stop(struct pl_http_server *s, unsigned wait_ms)
         pl_sys.close(fd);
     }
     MHD_stop_daemon(s->daemon);
+    pl_http_watch_stop(&s->watch);
     pthread_cond_destroy(&s->ended);
     pthread_mutex_destroy(&s->lock);
     pl_free(s);

@@ -16,6 +16,14 @@ struct pl_http_call {
     size_t header_count;
     struct pl_str remote; /* address of the client */
     bool has_body;
+    enum pl_http_wrong {
+        PL_HTTP_FINE,
+        PL_HTTP_BUSY,    /* there are more connections than may be */
+        PL_HTTP_WORDY,   /* there were more headers than are kept */
+        PL_HTTP_UNFRAMED /* two lengths, or a length and chunks: another may see another end */
+    } wrong;             /* refuse it, the connection closes */
+    /* Set by the application: the client has shown who it is, and may take its time. */
+    bool trusted;
     struct pl_arena arena; /* freed with the call */
     void *app;             /* the application's own */
 
@@ -56,7 +64,8 @@ struct pl_http_server_opts {
     uint16_t port;                  /* 0: any free one */
     int listen_fd;                  /* -1; else a socket that listens already, taken over */
     const char *tls_cert, *tls_key; /* PEM texts; NULL: plain HTTP */
-    unsigned idle_s, connections;   /* 0: 60 s, 512 */
+    /* 0: 60 s without a byte, also for all of the head; 512. */
+    unsigned idle_s, connections;
 };
 struct pl_http_server;
 PAIL_MUST pail_code pl_http_server_start(const struct pl_http_server_opts *opts,

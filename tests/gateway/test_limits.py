@@ -1,0 +1,240 @@
+"""What a server bears: clients that are too many, too slow, too wordy, or gone; a store that is down."""
+import http.client
+import os
+import random
+import re
+import socket
+import threading
+import unittest
+
+import gateway
+from gateway import Request, Server
+
+ASK = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def connect(server):
+    host, port = server.host.split(":")
+    return socket.create_connection((host, int(port)), timeout=60)
+
+
+def rest(s):
+    """What comes until the end."""
+    answer = b""
+    try:
+        while piece := s.recv(65536):
+            answer += piece
+    except ConnectionResetError:
+        pass
+    return answer
+
+
+def head(request, length):
+    query = request.canonical_query()
+    lines = [f"{request.method} {request.path}{'?' + query if query else ''} HTTP/1.1", "Host: " + request.server.host]
+    lines += [f"{k}: {v}" for k, v in request.headers.items()] + [f"Content-Length: {length}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+class Connections(unittest.TestCase):
+    def setUp(self):
+        self.server = Server("memory:", "--connections", "4", "--idle-timeout", "2")
+        self.addCleanup(self.server.stop)
+        self.assertEqual(Request(self.server, "PUT", "/bucket").by_header().send().status, 200)
+
+    def test_more_than_may_be_are_told_to_come_again(self):
+        busy = []
+        while len(busy) < 4:  # the one of before may count until its end was noticed
+            s = connect(self.server)
+            self.addCleanup(s.close)
+            s.sendall(ASK)
+            busy += [s] if s.recv(1000).startswith(b"HTTP/1.1 200") else []
+        with connect(self.server) as more:
+            more.sendall(ASK)
+            answer = rest(more)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 503"), answer)
+        self.assertIn(b"<Code>SlowDown</Code>", answer)
+        self.assertIn(b"\r\nRetry-After: 1\r\n", answer)
+        self.assertEqual(answer.count(b"\r\nDate: "), 1)
+        self.assertEqual([rest(s) for s in busy], [b""] * 4)  # they said nothing for two seconds
+        status = 503
+        for _ in range(1000):  # until their ends were noticed
+            if status == 503:
+                status = Request(self.server, "GET", "/bucket").by_header().send().status
+        self.assertEqual(status, 200)
+
+    def drip(self, s, text):
+        """Sends byte by byte until the server has enough; what it said."""
+        stop = threading.Event()
+
+        def send():
+            for i in range(600):
+                try:
+                    s.send(text[i:i + 1] or b"x")
+                except OSError:
+                    return
+                if stop.wait(0.05):
+                    return
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            return rest(s)
+        finally:
+            stop.set()
+            thread.join()
+
+    def test_a_head_in_drops_is_cut_although_it_is_never_idle(self):
+        for text in (b"", b"GET /bucket HTTP/1.1\r\nHost: a\r\nX: ", b"PUT /bucket/k HTTP/1.1\r\nHost: a\r\n"):
+            with self.subTest(text=text), connect(self.server) as s:
+                self.assertNotIn(b" 200 ", self.drip(s, text))
+
+    def test_an_unwanted_body_in_drops_is_cut(self):
+        with connect(self.server) as s:
+            s.sendall(b"PUT /bucket/k HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+            self.assertNotIn(b" 200 ", self.drip(s, b""))
+
+    def test_who_was_let_in_may_take_his_time(self):
+        put = Request(self.server, "PUT", "/bucket/slow", payload="UNSIGNED-PAYLOAD").by_header()
+        with connect(self.server) as s:
+            s.sendall(head(put, 50))
+            for _ in range(50):  # more than the time that a head has
+                s.sendall(b"x")
+                threading.Event().wait(0.05)
+            self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 200"))
+
+
+class Wordy(gateway.GatewayTest):
+    URL = "memory:"
+
+    def test_headers_that_are_too_long_or_too_many(self):
+        for extra, status, code in (("X: " + "a" * 100000, 431, None), ("\r\n".join(f"A{i}: b" for i in range(200)),
+                                                                      400, b"RequestHeaderSectionTooLarge")):
+            with connect(self.server) as s:
+                s.sendall(b"GET /bucket HTTP/1.1\r\nHost: a\r\n" + extra.encode() + b"\r\n\r\n")
+                s.shutdown(socket.SHUT_WR)
+                answer = rest(s)
+            self.assertTrue(not answer or answer.startswith(b"HTTP/1.1 %d" % status), answer[:200])
+            if code:
+                self.assertIn(code, answer)
+
+    def test_a_refusal_leaves_the_connection_open(self):
+        connection = http.client.HTTPConnection(self.server.host, timeout=60)
+        connection.connect()
+        before = connection.sock
+        for path, status in (("/bucket/none", 404), ("/-/healthz", 200), ("/bucket", 403)):
+            secret = "wrong" if status == 403 else gateway.SECRET
+            request = Request(self.server, "GET", path, secret=secret).by_header()
+            self.assertEqual(request.send(connection).status, status)
+            self.assertIs(connection.sock, before)
+        connection.close()
+
+
+class Broken(gateway.GatewayTest):
+    """Bodies whose framing is wrong or that end too early: nothing of them is stored."""
+
+    def test_framing_of_http(self):
+        for body in (b"zz\r\nabc\r\n0\r\n\r\n", b"5\r\nabc\r\n0\r\n\r\n", b"-1\r\nabc\r\n", b"ffffffffffffffffff\r\nabc\r\n",
+                     b"3\r\nabc0\r\n\r\n", b"3\r\nabc\r\n", b"5"):
+            with self.subTest(body=body):
+                put = Request(self.server, "PUT", "/bucket/framed", payload="UNSIGNED-PAYLOAD").by_header()
+                text = head(put, 0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+                with connect(self.server) as s:
+                    s.sendall(text + body)
+                    s.shutdown(socket.SHUT_WR)
+                    self.assertFalse(rest(s).startswith(b"HTTP/1.1 2"))
+                self.assertIsNone(self.stored("framed"))
+
+    def test_two_lengths_or_none(self):
+        put = Request(self.server, "PUT", "/bucket/framed", payload="UNSIGNED-PAYLOAD").by_header()
+        for lines in (b"Content-Length: 3\r\nContent-Length: 4", b"Content-Length: 3\r\nTransfer-Encoding: chunked",
+                      b"Content-Length: +3", b"Content-Length: 3, 3", b"X: y"):
+            with self.subTest(lines=lines), connect(self.server) as s:
+                s.sendall(head(put, 0).replace(b"Content-Length: 0", lines) + b"abc")
+                s.shutdown(socket.SHUT_WR)
+                answer = rest(s)
+                self.assertTrue(not answer or answer.startswith(b"HTTP/1.1 4"), answer)
+                self.assertIsNone(self.stored("framed"))
+
+    def test_bodies_that_end_too_early(self):
+        for size in (10, 100 << 10, 1 << 20, 9 << 20):
+            data = random.Random(size).randbytes(size)
+            for cut in {0, 1, size // 2, size - 1}:
+                with self.subTest(size=size, cut=cut), connect(self.server) as s:
+                    put = Request(self.server, "PUT", "/bucket/cut", payload="UNSIGNED-PAYLOAD").by_header()
+                    s.sendall(head(put, size) + data[:cut])
+                    s.shutdown(socket.SHUT_WR)
+                    self.assertFalse(rest(s).startswith(b"HTTP/1.1 2"))
+                self.assertIsNone(self.stored("cut"))
+        status, out, err = self.server.pail("fsck", "local:")
+        self.assertEqual(status, 0, out + err.encode())
+
+    def test_where_a_key_leads(self):
+        """No key is a path: not as it stands, not encoded, not encoded twice."""
+        for path in ("/bucket/../../../../etc/passwd", "/bucket/%2e%2e/%2e%2e/%2e%2e/etc/passwd", "/bucket/..%2f..%2fx",
+                     "/bucket/%252e%252e%252fx", "/bucket//etc/passwd", "/bucket/./x", "/bucket/a/../b", "/bucket/..",
+                     "/bucket/%5c..%5cx", "/../bucket/x", "/%2e%2e/x", "/bucket/%2f%2fx"):
+            with self.subTest(path=path):
+                request = Request(self.server, "PUT", path, body=b"mine").by_header()
+                answer = request.send()
+                if path.startswith("/bucket/"):
+                    self.assertEqual(answer.status, 200, answer.body)
+                    back = Request(self.server, "GET", path).by_header().send()
+                    self.assertEqual((back.status, back.body), (200, b"mine"))
+                else:
+                    self.assertIn(answer.status, (400, 403, 404))
+        names = {name for _, folders, files in os.walk(self.server.dir) for name in folders + files}
+        self.assertFalse(names & {"passwd", "etc", "x"}, names)
+
+
+class Down(unittest.TestCase):
+    def test_a_store_that_does_not_answer(self):
+        with socket.socket() as closed:  # bound and never listening: nobody is there
+            closed.bind(("127.0.0.1", 0))
+            store = f"http://127.0.0.1:{closed.getsockname()[1]}"
+            server = Server(f"s3:?aws_endpoint_url={store}&aws_region=us-east-1&aws_access_key_id=a"
+                            "&aws_secret_access_key=bbbbbbbb&max_attempts=1")
+            self.addCleanup(server.stop)
+            for method, path, body in (("GET", "/bucket", b""), ("GET", "/bucket/k", b""), ("GET", "/", b""),
+                                       ("HEAD", "/bucket/k", b""), ("PUT", "/bucket/k", b"x"), ("DELETE", "/bucket/k", b""),
+                                       ("PUT", "/bucket/k", bytes(2 << 20)), ("POST", "/bucket/k?uploads", b"")):
+                with self.subTest(method=method, path=path, size=len(body)):
+                    path, _, query = path.partition("?")
+                    answer = Request(server, method, path, query={query: ""} if query else (), body=body).by_header().send()
+                    self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "1"), answer.body)
+                    if method != "HEAD":
+                        self.assertEqual(answer.code, "ServiceUnavailable")
+            with connect(server) as s:
+                s.sendall(b"GET /-/readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                self.assertTrue(rest(s).startswith(b"HTTP/1.1 503"))
+            with connect(server) as s:
+                s.sendall(ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+                self.assertTrue(rest(s).startswith(b"HTTP/1.1 200"))
+
+
+class Unknown(gateway.GatewayTest):
+    URL = "memory:"
+
+    def test_operations_that_are_none_here(self):
+        """Each parameter that makes another operation is 501 where no route has it."""
+        with open(os.path.join(gateway.ROOT, "src", "gateway", "route.c"), encoding="utf-8") as file:
+            text = file.read()
+        table = text[text.index("subresources[] = {"):]
+        names = re.findall(r'"([\w-]+)"', table[:table.index("};")])
+        self.assertGreater(len(names), 30)
+        self.put("kept", b"kept")
+        for name in names:
+            for method in ("GET", "PUT", "POST", "DELETE"):
+                for path in ("/bucket", "/bucket/kept"):
+                    route = re.search(r'"%s", PL_GW_%s,\s*"%s"' % (method, "OBJECT" if path.endswith("kept") else "BUCKET",
+                                                                   name), text)
+                    if route:
+                        continue
+                    with self.subTest(name=name, method=method, path=path):
+                        answer = self.ask(method, path, query={name: ""})
+                        self.assertEqual((answer.status, answer.code), (501, "NotImplemented"), answer.body)
+        self.assertEqual(self.stored("kept"), b"kept")
+
+
+if __name__ == "__main__":
+    unittest.main()
