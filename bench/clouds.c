@@ -139,7 +139,7 @@ static struct cloud clouds[CLOUDS] = {
 static void check(pail_code rc, pail_error *err)
 {
     if (rc) {
-        fprintf(stderr, "pail: %s\n", pail_error_message(err));
+        fprintf(stderr, "pail: %s: %s\n", pail_code_name(rc), pail_error_message(err));
         exit(1);
     }
 }
@@ -173,7 +173,9 @@ static void get_large(void *ctx)
     uint64_t got = 0;
     pail_error *err = NULL;
     snprintf(key, sizeof key, "x-%" PRIu64, LARGE);
-    check(pail_get(((struct cloud *)ctx)->bucket, key, PAIL_FN(drop, &got), NULL, NULL, &err), err);
+    pail_bucket *bucket = ((struct cloud *)ctx)->bucket;
+    pail_code rc = pail_get(bucket, key, PAIL_FN(drop, &got), NULL, NULL, &err);
+    check(rc, err);
     if (got != LARGE) {
         stop("short");
     }
@@ -193,7 +195,7 @@ static void small_done(pail_op *op, pail_code rc, const pail_info *info, const p
 {
     (void)op, (void)info, (void)ctx;
     if (rc) {
-        fprintf(stderr, "pail: %s\n", pail_error_message(err));
+        fprintf(stderr, "pail: %s: %s\n", pail_code_name(rc), pail_error_message(err));
         exit(1);
     }
 }
@@ -214,7 +216,8 @@ static void small(struct cloud *c, pail_verb verb)
                               .bucket = c->bucket,
                               .key = verb == PAIL_PUT ? "k" : "x-4096",
                               .body = &bodies[started]};
-            check(pail_submit(queue, &r, small_done, NULL, NULL, &err), err);
+            pail_code rc = pail_submit(queue, &r, small_done, NULL, NULL, &err);
+            check(rc, err);
             started++;
             under_way++;
         }

@@ -53,9 +53,9 @@ static bool server_get(int fd, const char *head, uint64_t size, bool body, const
     static char block[SERVER_PIECE];
     char text[8192];
     uint64_t first = 0, last = size - 1;
-    const char *range = strcasestr(head, "\nrange: bytes=");
+    const char *range = strcasestr(head, "range: bytes="); /* Azure's is x-ms-range */
     if (range) {
-        sscanf(range + 14, "%" SCNu64 "-%" SCNu64, &first, &last);
+        sscanf(range + 13, "%" SCNu64 "-%" SCNu64, &first, &last);
         last = last < size ? last : size - 1;
     }
     int n = snprintf(text, 1024,
