@@ -115,8 +115,8 @@ static pail_code choose(struct pl_azure_login *l, const struct pl_settings *s, b
         add_source(l, PL_AZURE_CLI);
         return check_tenant(l, err);
     }
-    if (l->endpoint && l->header) {
-        add_source(l, PL_AZURE_SERVICE);
+    if (l->endpoint) {
+        add_source(l, l->header ? PL_AZURE_SERVICE : PL_AZURE_ARC);
         return check_endpoint("azure_msi_endpoint", l->endpoint, err);
     }
     l->asked_for = metadata || l->client;
@@ -218,9 +218,15 @@ pail_code pl_azure_login_token(struct pl_azure_login *l, struct pl_buf *out,
 
 const char *pl_azure_source_name(enum pl_azure_source source)
 {
-    static const char *const names[] = {"client secret",     "client certificate",
-                                        "workload identity", "managed identity of the app service",
-                                        "managed identity",  "az command"};
+    static const char *const names[] = {
+        [PL_AZURE_SECRET] = "client secret",
+        [PL_AZURE_CERTIFICATE] = "client certificate",
+        [PL_AZURE_WORKLOAD] = "workload identity",
+        [PL_AZURE_SERVICE] = "managed identity of the app service",
+        [PL_AZURE_ARC] = "managed identity of Azure Arc",
+        [PL_AZURE_MACHINE] = "managed identity",
+        [PL_AZURE_CLI] = "az command",
+    };
     return names[source];
 }
 

@@ -17,6 +17,7 @@ enum pl_azure_source {
     PL_AZURE_CERTIFICATE, /* azure_client_certificate_path, read anew for each token */
     PL_AZURE_WORKLOAD,    /* azure_federated_token_file, read anew for each token */
     PL_AZURE_SERVICE,     /* App Service, Functions, Container Apps: azure_msi_endpoint */
+    PL_AZURE_ARC,         /* Azure Arc's agent: the same without a header */
     PL_AZURE_MACHINE,     /* the instance metadata service */
     PL_AZURE_CLI          /* the az command */
 };
@@ -62,7 +63,7 @@ const char *pl_azure_login_name(struct pl_azure_login *login);
     "certificate: azure_client_certificate_path is not set; workload identity: "                   \
     "azure_federated_token_file is not set"
 
-/* ---- What azure_token.c, azure_application.c and azure_cli.c share */
+/* ---- What azure_token.c, azure_application.c, azure_arc.c and azure_cli.c share */
 
 #define PL_AZURE_RESOURCE "https://storage.azure.com/"
 
@@ -73,6 +74,7 @@ struct pl_azure_fetch {
     size_t at;            /* of the sources */
     int tries;            /* of this source */
     bool worked;          /* az has run */
+    struct pl_buf proof;  /* for Arc's agent; secret */
     struct pl_buf tried;  /* "source: why not; " */
     struct pl_buf output; /* of az; secret */
     int status, number;   /* of az; status -1: `number` says why */
@@ -85,6 +87,9 @@ PAIL_MUST pail_code pl_azure_ask(struct pl_http_request *out, const char *method
 PAIL_MUST pail_code pl_azure_ask_authority(const struct pl_azure_login *l,
                                            enum pl_azure_source source, int64_t now_ms,
                                            struct pl_http_request *out, struct pail_error **err);
+/* What Arc's agent wants to see, from the file that its answer names. */
+PAIL_MUST pail_code pl_azure_arc_prove(struct pl_azure_fetch *f, const struct pl_http_response *r,
+                                       struct pail_error **err);
 void pl_azure_cli_work(struct pl_errand *e); /* runs az */
 /* Keeps the token that az wrote. Errors: PAIL_E_NO_CREDENTIALS with the reason. */
 PAIL_MUST pail_code pl_azure_cli_take(struct pl_azure_fetch *f, int64_t now_ms,

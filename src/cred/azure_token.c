@@ -54,23 +54,27 @@ pail_code pl_azure_ask(struct pl_http_request *out, const char *method, const ch
 
 /* ---- The machine */
 
-/* SPEC "Get a token using HTTP" of managed identities (2018-02-01); of App Service (2019-08-01). */
+/* SPEC "Get a token using HTTP" of managed identities (2018-02-01); of App Service (2019-08-01); of
+ * Arc-enabled servers (2020-06-01). */
 static pail_code ask_metadata(struct pl_azure_fetch *f, struct pl_http_request *out,
                               struct pail_error **err)
 {
     const struct pl_azure_login *l = f->login;
-    bool app = source_of(f) == PL_AZURE_SERVICE;
+    bool app = source_of(f) == PL_AZURE_SERVICE, arc = source_of(f) == PL_AZURE_ARC;
     struct pl_buf path = PL_BUF_MAX(2048);
-    pl_buf_puts(&path, app ? "" : "/metadata/identity/oauth2/token");
-    pl_buf_printf(&path, "?api-version=%s", app ? "2019-08-01" : "2018-02-01");
+    pl_buf_puts(&path, app || arc ? "" : "/metadata/identity/oauth2/token");
+    pl_buf_printf(&path, "?api-version=%s", app ? "2019-08-01" : arc ? "2020-06-01" : "2018-02-01");
     pl_url_query_add(&path, "resource", PL_STR(PL_AZURE_RESOURCE));
-    if (l->client) {
+    if (l->client && !arc) { /* there it has one identity alone */
         pl_url_query_add(&path, "client_id", pl_str_c(l->client));
     }
     pail_code rc = pl_azure_ask(out, "GET", l->endpoint, &path, err);
     pl_buf_dispose(&path);
     if (!rc) {
         pl_http_add_c(out, app ? "x-identity-header" : "metadata", app ? l->header : "true");
+        if (f->proof.len) {
+            pl_http_add(out, "authorization", pl_buf_view(&f->proof));
+        }
         out->direct = true;
         f->errand.timeout_ms = METADATA_MS;
     }
@@ -245,6 +249,10 @@ static enum pl_errand_step next(struct pl_errand *e, int64_t now_ms,
         e->wait_ms = AGAIN_MS;
         return begin(f, now_ms, out, err);
     }
+    if (answer && source_of(f) == PL_AZURE_ARC && answer->status == 401 && !f->proof.len) {
+        return pl_azure_arc_prove(f, answer, &why) ? fall(f, now_ms, why, out, err)
+                                                   : begin(f, now_ms, out, err);
+    }
     pail_code rc = answer ? take(f, now_ms, answer, &why) : pl_azure_cli_take(f, now_ms, &why);
     return rc ? fall(f, now_ms, why, out, err) : done(f);
 }
@@ -254,6 +262,7 @@ static void fetch_free(struct pl_errand *e)
     struct pl_azure_fetch *f = (struct pl_azure_fetch *)e;
     pl_buf_dispose(&f->tried);
     pl_azure_wipe(&f->output);
+    pl_azure_wipe(&f->proof);
     pl_free(f);
 }
 

@@ -1,8 +1,13 @@
 """What pail writes azure-storage-blob reads, and the reverse, over Azurite plain and with TLS."""
+import contextlib
+import http.client
+import http.server
 import random
 import ssl
+import threading
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import azure_servers as servers
@@ -14,6 +19,37 @@ ODD_KEYS = ["plain", "with space", "plus+plus", "percent%20%2F%", "q?x=1&y=2#z",
 
 def noise(size, seed=1):
     return random.Random(seed).randbytes(size)
+
+
+class Forgetful(http.server.BaseHTTPRequestHandler):
+    """Hands on what it is asked, but for the first answer to each request that `forgets` chooses."""
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        what = f"{self.command} {self.path}"
+        self.server.seen.append(what)
+        with contextlib.closing(http.client.HTTPConnection(self.server.behind, timeout=60)) as behind:
+            behind.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                behind.putheader(name, value)
+            behind.endheaders(body)
+            got = behind.getresponse()
+            data = got.read()
+        if self.server.forgets(what) and self.server.seen.count(what) == 1:
+            self.close_connection = True
+            return
+        self.wfile.write(f"HTTP/1.1 {got.status} {got.reason}\r\n".encode())
+        for name, value in got.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "keep-alive", "content-length"):
+                self.wfile.write(f"{name}: {value}\r\n".encode())
+        length = got.getheader("Content-Length") if self.command == "HEAD" else len(data)
+        self.wfile.write(f"Content-Length: {length or 0}\r\n\r\n".encode() + data)
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = answer
 
 
 class Both:
@@ -163,6 +199,32 @@ class Both:
 
 class AzuriteTest(Both, unittest.TestCase):
     name = "azurite"
+
+    def forgetful(self, forgets):
+        """Settings by a server that loses answers, and what it was asked."""
+        where = urllib.parse.urlsplit(self.server.endpoint)
+        proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Forgetful)
+        proxy.behind, proxy.forgets, proxy.seen = where.netloc, forgets, []
+        threading.Thread(target=proxy.serve_forever, args=(0.02,), daemon=True).start()
+        self.addCleanup(proxy.server_close)
+        self.addCleanup(proxy.shutdown)
+        endpoint = f"http://127.0.0.1:{proxy.server_address[1]}{where.path}"
+        return dict(self.server.settings(), AZURE_STORAGE_ENDPOINT=endpoint), proxy.seen
+
+    def test_writes_whose_answers_are_lost_are_not_reported_failed(self):
+        data = noise(3 * MIB + 7)
+        lost = lambda what: what.startswith("PUT ") and "comp=block&" not in what
+        settings, seen = self.forgetful(lost)
+        self.pail("cp", "-n", "--part-size", "1M", "-", self.url("blocks"), data=data, settings=settings)
+        self.assertEqual(self.download("blocks"), data)
+        self.assertEqual(sum("comp=blocklist&" in what for what in seen), 1)  # what is there was looked at
+        self.pail("cp", "-n", "-", self.url("whole"), data=b"whole", settings=settings)
+        self.assertEqual(self.download("whole"), b"whole")
+        self.pail("cp", "--content-type", "text/x", self.url("whole"), self.url("copied"), settings=settings)
+        self.assertEqual(self.download("copied"), b"whole")
+        self.assertEqual(self.client.get_blob_client("copied").get_blob_properties().content_settings.content_type,
+                         "text/x")
+        self.assertEqual(sum("/copied?comp=properties" in what for what in seen), 3)
 
 
 class AzuriteTlsTest(Both, unittest.TestCase):

@@ -1,6 +1,7 @@
 /* Logins to Azure: the exchanges of each source, driven with recorded answers; no socket. */
 #include <errno.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/sys.h"
 #include "cred/azure_login.h"
@@ -285,6 +286,81 @@ static void test_app_service__has_an_endpoint_and_a_header(void)
     end();
 }
 
+/* ---- Azure Arc */
+
+#define ARC_FILE "/var/opt/azcmagent/tokens/one.key"
+
+static char arc_key[32];
+static int (*real_open)(int dir, const char *path, int flags, mode_t mode);
+static int open_arc(int dir, const char *path, int flags, mode_t mode)
+{
+    return real_open(dir, strcmp(path, ARC_FILE) == 0 ? arc_key : path, flags, mode);
+}
+
+static enum pl_errand_step challenge(const char *value)
+{
+    struct pl_header h = {PL_STR("WWW-Authenticate"), pl_str_c(value)};
+    struct pl_http_response r = {
+        .status = 401, .head_done = true, .headers = &h, .header_count = 1};
+    return answer(&r);
+}
+
+static void begin_arc(void)
+{
+    set("azure_msi_endpoint", "http://localhost:40342/metadata/identity/oauth2/token");
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_STR(pl_azure_login_name(login), "managed identity of Azure Arc");
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_STR(request.target, "/metadata/identity/oauth2/token?api-version=2020-06-01&"
+                              "resource=https%3A%2F%2Fstorage.azure.com%2F");
+    CHECK_STR(header("metadata"), "true");
+    CHECK(header("authorization") == NULL && request.direct);
+}
+
+static void test_arc__proves_itself_by_the_file_that_the_agent_names(void)
+{
+    snprintf(arc_key, sizeof arc_key, "/tmp/pail-azure-XXXXXX");
+    int fd = mkstemp(arc_key);
+    CHECK(fd >= 0 && write(fd, MARK "\n", sizeof MARK) == sizeof MARK);
+    close(fd);
+    real_open = pl_sys.open;
+    pl_sys.open = open_arc;
+    begin_arc();
+    CHECK_INT(challenge("Basic realm=" ARC_FILE), PL_ERRAND_SEND);
+    CHECK_STR(header("authorization"), "Basic " MARK);
+    CHECK_STR(header("metadata"), "true");
+    CHECK_INT(say(200, "{\"access_token\":\"A\",\"expires_in\":\"3600\"}"), PL_ERRAND_DONE);
+    expect_token("A");
+    end();
+    begin_arc();
+    CHECK_INT(challenge("Basic realm=" ARC_FILE), PL_ERRAND_SEND);
+    CHECK_INT(challenge("Basic realm=" ARC_FILE), PL_ERRAND_FAIL);
+    expect_error(PAIL_E_NO_CREDENTIALS, "HTTP 401", NULL);
+    end();
+    pl_sys.open = real_open;
+    remove(arc_key);
+}
+
+static void test_arc__reads_no_other_file(void)
+{
+    static const char *const others[] = {"Basic realm=/etc/passwd",
+                                         "Basic realm=/var/opt/azcmagent/tokens/../x.key",
+                                         "Basic realm=/var/opt/azcmagent/tokens/one.txt",
+                                         "Basic realm=one.key",
+                                         "Bearer realm=" ARC_FILE,
+                                         ""};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        begin_arc();
+        CHECK_INT(challenge(others[i]), PL_ERRAND_FAIL);
+        expect_error(PAIL_E_NO_CREDENTIALS, "the agent names no file of", NULL);
+        end();
+    }
+    begin_arc();
+    CHECK_INT(challenge("Basic realm=" ARC_FILE), PL_ERRAND_FAIL);
+    expect_error(PAIL_E_NO_CREDENTIALS, "cannot read " ARC_FILE, NULL);
+    end();
+}
+
 /* ---- The az command, as the seam shows it */
 
 static struct {
@@ -424,6 +500,8 @@ int main(void)
     RUN(test_workload__sends_the_files_token_and_reads_it_anew);
     RUN(test_machine__is_asked_directly_and_for_a_second);
     RUN(test_app_service__has_an_endpoint_and_a_header);
+    RUN(test_arc__proves_itself_by_the_file_that_the_agent_names);
+    RUN(test_arc__reads_no_other_file);
     RUN(test_cli__gives_its_token_until_the_time_it_says);
     RUN(test_cli__that_fails_says_how);
     RUN(test_chain__begins_with_what_gave_a_token_last);
