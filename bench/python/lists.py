@@ -1,6 +1,6 @@
 """Iterating over many keys: peak memory of the whole process and CPU, beside bare Python and boto3.
 
-    ninja -C build bench/answers && PYTHONPATH=build/python python3 bench/python/lists.py [KEYS]
+    ninja -C build bench/answers && PYTHONPATH=build/python python3 bench/python/lists.py [KEYS] [ROUNDS]
 
 Each runs in a process of its own; the server makes pages of 1,000 keys up as they are asked for.
 """
@@ -30,7 +30,7 @@ count = sum(1 for page in pages.paginate(Bucket="bench", Prefix="n-{keys}/")
 TAIL = """
 assert count == {keys}, count
 print(harness.peak_mib(), harness.cpu())"""
-ROUNDS = 3
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
 
 
 def run(program, **values):

@@ -8,8 +8,9 @@
 
 struct pl_queue {
     pthread_mutex_t lock;
+    pthread_cond_t pushed;
     struct pl_op *head, *tail; /* under lock */
-    bool waiting;              /* under lock: the dispatcher sleeps in poll */
+    bool waiting;              /* under lock: the dispatcher sleeps */
     bool signalled;            /* under lock: the descriptor is readable */
     struct pl_op *taken;       /* dispatcher only: off the queue, not yet handed out */
     bool always_signal;        /* set once: the descriptor is a user's, who polls it himself */
@@ -25,7 +26,7 @@ void pl_queue_push(struct pl_queue *q, struct pl_op *op); /* any thread */
 void pl_queue_kick(struct pl_queue *q);
 struct pl_op *pl_queue_pop(struct pl_queue *q); /* the dispatcher; NULL: empty */
 /* Sleeps until something was pushed, `cancel` fired (may be NULL) or timeout_ms passed (-1: never).
- * The dispatcher. */
+ * The dispatcher. A call's own queue needs no descriptor unless it looks at a cancel. */
 void pl_queue_wait(struct pl_queue *q, const struct pail_cancel *cancel, int timeout_ms);
 
 #endif
