@@ -332,6 +332,8 @@ typedef struct pail_info {
         *cache_control;
     const char *storage_class;
     const char *checksum; /* of the whole object, "crc64nvme:BASE64", "crc32c:BASE64", ... */
+    const char *composite_checksum; /* of the checksums of its parts, "sha256:BASE64-3" */
+    const char *expires;            /* the Expires header as it was given */
     const char *upload_id;
     const char *encryption;
     const pail_kv *metadata; /* names in lower case, without the service's prefix */
@@ -419,6 +421,8 @@ typedef struct pail_attributes {
     size_t tag_count;
     const char *storage_class;
     const char *canned_acl;
+    const char *expires; /* the Expires header, as it stands; S3, local and memory keep it, others
+                            answer PAIL_E_UNSUPPORTED */
 } pail_attributes;
 
 typedef struct pail_stat_opts {

@@ -363,7 +363,7 @@ pail_code pl_attributes_check(const pail_attributes *a, struct pail_error **err)
 {
     const char *const texts[] = {a->content_type,        a->content_encoding, a->content_language,
                                  a->content_disposition, a->cache_control,    a->storage_class,
-                                 a->canned_acl};
+                                 a->canned_acl,          a->expires};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i] && !pl_header_safe(pl_str_c(texts[i]))) {
             return pl_fail(err, PAIL_E_BAD_ARGUMENT, "a content header has a control character");

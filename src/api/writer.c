@@ -15,12 +15,20 @@ static void keep_options(struct pail_writer *w, pail_put_opts *o)
 {
     struct pl_arena *a = &w->arena;
     o->size = sizeof *o;
-    const char **const texts[] = {
-        &o->attr.content_type,        &o->attr.content_encoding, &o->attr.content_language,
-        &o->attr.content_disposition, &o->attr.cache_control,    &o->attr.storage_class,
-        &o->attr.canned_acl,          &o->cond.if_match,         &o->cond.if_none_match,
-        &o->encryption.algorithm,     &o->encryption.kms_key_id, &o->encryption.customer_key_base64,
-        &o->call.request_payer};
+    const char **const texts[] = {&o->attr.content_type,
+                                  &o->attr.content_encoding,
+                                  &o->attr.content_language,
+                                  &o->attr.content_disposition,
+                                  &o->attr.cache_control,
+                                  &o->attr.storage_class,
+                                  &o->attr.canned_acl,
+                                  &o->attr.expires,
+                                  &o->cond.if_match,
+                                  &o->cond.if_none_match,
+                                  &o->encryption.algorithm,
+                                  &o->encryption.kms_key_id,
+                                  &o->encryption.customer_key_base64,
+                                  &o->call.request_payer};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         *texts[i] = pl_arena_dup_c(a, *texts[i]);
     }

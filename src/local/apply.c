@@ -227,6 +227,19 @@ static pail_code add_reference(struct pl_tx *tx, int64_t place, int64_t *out,
     return ok ? PAIL_OK : pl_tx_fail(tx, err, "copying an object");
 }
 
+/* Other headers and metadata leave the bytes, and so their checksums, as they are. */
+static struct pl_str new_fields(struct pl_job *j, struct pl_str old)
+{
+    struct pl_buf both = PL_BUF_MAX(2 << 20);
+    pl_buf_str(&both, pl_buf_view(&j->attrs.fields));
+    bool ok = pl_attrs_copy(&both, old, true, NULL) == PAIL_OK;
+    const char *copy = pl_arena_dup(&j->op->arena, pl_buf_view(&both));
+    struct pl_str fields = pl_str_n(copy, both.len);
+    j->op->arena.failed |= !ok;
+    pl_buf_dispose(&both);
+    return fields;
+}
+
 /* Reads the source of the copy into o, its texts into the op's arena. */
 static pail_code copy_source(struct pl_tx *tx, struct pl_job *j, struct pl_new_object *o)
 {
@@ -250,7 +263,7 @@ static pail_code copy_source(struct pl_tx *tx, struct pl_job *j, struct pl_new_o
     o->place = row.place;
     o->etag = pl_arena_dup_c(a, row.etag);
     o->type = op->attr ? j->attrs.type : pl_arena_dup_c(a, row.type);
-    o->fields = op->attr ? pl_buf_view(&j->attrs.fields)
+    o->fields = op->attr ? new_fields(j, row.fields)
                          : pl_str_n(pl_arena_dup(a, row.fields), row.fields.len);
     o->tags =
         op->attr ? pl_buf_view(&j->attrs.tags) : pl_str_n(pl_arena_dup(a, row.tags), row.tags.len);

@@ -9,7 +9,11 @@ enum letter {
     DISPOSITION = 'D',
     CACHE = 'C',
     NAME = 'N',
-    VALUE = 'V'
+    VALUE = 'V',
+    EXPIRES = 'X',
+    SUM = 'S',       /* of the object, where its writer gave another than the row has */
+    COMPOSITE = 'M', /* of the checksums of the parts */
+    NOTE = 'K'       /* of an upload */
 };
 
 static void add(struct pl_buf *b, enum letter letter, const char *text)
@@ -53,7 +57,7 @@ pail_code pl_attrs_write(const pail_attributes *a, struct pl_attrs *out, struct 
         return pl_fail(err, PAIL_E_UNSUPPORTED, "a LOCAL store has no storage classes and no ACLs");
     }
     bool alone = !a->content_encoding && !a->content_language && !a->content_disposition &&
-                 !a->cache_control && !a->metadata_count && !a->tag_count;
+                 !a->cache_control && !a->expires && !a->metadata_count && !a->tag_count;
     if (alone && (!a->content_type || strlen(a->content_type) <= PL_TYPE_MAX)) {
         out->type = a->content_type;
         return PAIL_OK;
@@ -64,9 +68,65 @@ pail_code pl_attrs_write(const pail_attributes *a, struct pl_attrs *out, struct 
     add(f, LANGUAGE, a->content_language);
     add(f, DISPOSITION, a->content_disposition);
     add(f, CACHE, a->cache_control);
+    add(f, EXPIRES, a->expires);
     add_pairs(f, a->metadata, a->metadata_count);
     pail_code rc = checked(f, err);
     return rc ? rc : pl_tags_write(a->tags, a->tag_count, &out->tags, err);
+}
+
+/* A damaged row must not lead out of its bytes: it ends with a NUL, and each value has a name. */
+static bool well_formed(struct pl_str s)
+{
+    bool named = false;
+    if (s.len && s.ptr[s.len - 1] != '\0') {
+        return false;
+    }
+    for (const char *p = s.ptr, *end = p + s.len; p < end; p += strlen(p) + 1) {
+        if ((*p == VALUE) != named) {
+            return false;
+        }
+        named = *p == NAME;
+    }
+    return !named;
+}
+
+pail_code pl_attrs_add_note(struct pl_buf *fields, const char *note, struct pail_error **err)
+{
+    add(fields, NOTE, note);
+    return checked(fields, err);
+}
+
+/* The checksum that stands in the row of every object needs no second place. */
+pail_code pl_attrs_add_sum(struct pl_buf *fields, const char *sum, struct pail_error **err)
+{
+    bool composite = sum && strchr(sum, '-');
+    if (composite || !pl_str_starts(pl_str_c(sum), PL_STR("crc64nvme:"))) {
+        add(fields, composite ? COMPOSITE : SUM, sum);
+    }
+    return checked(fields, err);
+}
+
+pail_code pl_attrs_copy(struct pl_buf *to, struct pl_str fields, bool sums, struct pail_error **err)
+{
+    const char *end = fields.ptr + (well_formed(fields) ? fields.len : 0);
+    for (const char *p = fields.ptr; p < end; p += strlen(p) + 1) {
+        bool is_sum = *p == SUM || *p == COMPOSITE;
+        if (*p != NOTE && is_sum == sums) {
+            pl_buf_add(to, p, strlen(p) + 1);
+        }
+    }
+    return checked(to, err);
+}
+
+const char *pl_attrs_note(struct pl_str fields, struct pl_arena *arena)
+{
+    const char *end = fields.ptr + (well_formed(fields) ? fields.len : 0);
+    for (const char *p = fields.ptr; p < end; p += strlen(p) + 1) {
+        if (*p == NOTE) {
+            return pl_arena_dup_c(arena, p + 1);
+        }
+    }
+    return NULL;
 }
 
 void pl_attrs_dispose(struct pl_attrs *a)
@@ -95,26 +155,14 @@ static void read_fields(struct pl_str s, pail_kv *kv, pail_info *out)
         case LANGUAGE: out->content_language = text; break;
         case DISPOSITION: out->content_disposition = text; break;
         case CACHE: out->cache_control = text; break;
+        case EXPIRES: out->expires = text; break;
+        case SUM: out->checksum = text; break;
+        case COMPOSITE: out->composite_checksum = text; break;
+        case NOTE: break;
         case NAME: kv->name = text; break;
         case VALUE: kv++->value = text; break;
         }
     }
-}
-
-/* A damaged row must not lead out of its bytes: it ends with a NUL, and each value has a name. */
-static bool well_formed(struct pl_str s)
-{
-    bool named = false;
-    if (s.len && s.ptr[s.len - 1] != '\0') {
-        return false;
-    }
-    for (const char *p = s.ptr, *end = p + s.len; p < end; p += strlen(p) + 1) {
-        if ((*p == VALUE) != named) {
-            return false;
-        }
-        named = *p == NAME;
-    }
-    return !named;
 }
 
 static const pail_kv *read_blob(struct pl_str blob, struct pl_arena *arena, pail_info *out,

@@ -14,7 +14,7 @@
 #define FORMAT_NAME "format"
 #define FORMAT_NEW  "format.new"
 #define INDEX_NEW   "index.new"
-enum { FORMAT = 2, FORMAT_MAX = 4096 };
+enum { FORMAT = 3, FORMAT_OLDEST = 2, FORMAT_MAX = 4096 };
 
 static char *join(const char *folder, const char *name)
 {
@@ -196,8 +196,9 @@ pail_code pl_home_open(const char *home, bool create, int *fd, struct pail_error
     return rc;
 }
 
-/* "pail local store\nformat 2\nid HEX\n" */
-static pail_code parse(struct pl_str text, const char *home, char *id, struct pail_error **err)
+/* "pail local store\nformat 3\nid HEX\n" */
+static pail_code parse(struct pl_str text, const char *home, char *id, bool *old,
+                       struct pail_error **err)
 {
     uint64_t format = 0;
     bool ours = pl_str_is(pl_str_split(&text, '\n'), "pail local store");
@@ -207,7 +208,8 @@ static pail_code parse(struct pl_str text, const char *home, char *id, struct pa
         return pl_fail(err, PAIL_E_CHECKSUM, "%s/" FORMAT_NAME " is not that of a LOCAL store",
                        home);
     }
-    if (format != FORMAT) {
+    *old = format < FORMAT;
+    if (format > FORMAT || format < FORMAT_OLDEST) {
         pl_fail(err, PAIL_E_UNSUPPORTED, "the LOCAL store %s has format %llu, this Pail knows %d",
                 home, (unsigned long long)format, FORMAT);
         pl_error_hint(err, format > FORMAT
@@ -224,7 +226,7 @@ static pail_code parse(struct pl_str text, const char *home, char *id, struct pa
     return PAIL_OK;
 }
 
-pail_code pl_home_read(int fd, const char *home, bool *found, char id[PL_STORE_ID_MAX],
+pail_code pl_home_read(int fd, const char *home, bool *found, bool *old, char id[PL_STORE_ID_MAX],
                        struct pail_error **err)
 {
     char text[FORMAT_MAX];
@@ -238,7 +240,7 @@ pail_code pl_home_read(int fd, const char *home, bool *found, char id[PL_STORE_I
     int saved = errno;
     pl_sys.close(file);
     return n < 0 ? pl_fail_errno(err, saved, "reading %s/" FORMAT_NAME, home)
-                 : parse(pl_str_n(text, (size_t)n), home, id, err);
+                 : parse(pl_str_n(text, (size_t)n), home, id, old, err);
 }
 
 pail_code pl_home_write(int fd, const char *id, struct pail_error **err)

@@ -13,9 +13,9 @@ PAIL_MUST pail_code pl_home_path(const struct pl_provider_env *env, char **home,
  * Errors: PAIL_E_UNSUPPORTED on a network file system. */
 PAIL_MUST pail_code pl_home_open(const char *home, bool create, int *fd, struct pail_error **err);
 /* Reads the format file. *found false: the folder holds no store. Errors: PAIL_E_UNSUPPORTED for a
- * format that this version does not know. */
-PAIL_MUST pail_code pl_home_read(int fd, const char *home, bool *found, char id[PL_STORE_ID_MAX],
-                                 struct pail_error **err);
+ * format that this version does not know. *old: the index is to be renewed. */
+PAIL_MUST pail_code pl_home_read(int fd, const char *home, bool *found, bool *old,
+                                 char id[PL_STORE_ID_MAX], struct pail_error **err);
 /* Makes an empty store in the folder; the caller holds the gate. Errors: PAIL_E_BAD_CONFIG where
  * other things are in it. */
 PAIL_MUST pail_code pl_home_create(int fd, const char *home, char id[PL_STORE_ID_MAX],

@@ -25,7 +25,7 @@ static const char schema[] =
     "CREATE TABLE sums(id INTEGER PRIMARY KEY, crcs BLOB NOT NULL);"
     "CREATE TABLE lists(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL);"
     "CREATE TABLE parts(id INTEGER PRIMARY KEY, content INTEGER NOT NULL, size INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL, etag TEXT);"
+    " crc INTEGER NOT NULL, etag TEXT, sum TEXT);"
     "CREATE TABLE uploads(bucket INTEGER NOT NULL, key TEXT NOT NULL, id INTEGER NOT NULL,"
     " made_ms INTEGER NOT NULL, type TEXT, attrs INTEGER, PRIMARY KEY(bucket, key, id))"
     " WITHOUT ROWID;"
@@ -55,9 +55,10 @@ static const char *const queries[PL_Q_COUNT] = {
     [PL_Q_CONTENT] = "SELECT size, crc, tail, refs FROM contents WHERE id=?1",
     [PL_Q_SUMS] = "SELECT crcs FROM sums WHERE id=?1",
     [PL_Q_PARTS] =
-        "SELECT id, content, size, crc, etag FROM parts WHERE id>=?1<<14 AND id<(?1+1)<<14"
+        "SELECT id, content, size, crc, etag, sum FROM parts WHERE id>=?1<<14 AND id<(?1+1)<<14"
         " ORDER BY id",
-    [PL_Q_UPLOAD] = "SELECT type, attrs FROM uploads WHERE bucket=?1 AND key=?2 AND id=?3",
+    [PL_Q_UPLOAD] = "SELECT u.type, u.attrs, a.fields FROM uploads u LEFT JOIN attrs a ON"
+                    " a.id=u.attrs WHERE u.bucket=?1 AND u.key=?2 AND u.id=?3",
     [PL_Q_UPLOAD_PAGE] = "SELECT key, id, made_ms FROM uploads WHERE bucket=?1 AND"
                          " (key, id)>(?2, ?4) AND key<?3 ORDER BY key, id",
     [PL_Q_UPLOAD_PARTS] = "SELECT b.name, u.key, p.content FROM uploads u"
@@ -90,6 +91,7 @@ static const char *const queries[PL_Q_COUNT] = {
     [PL_Q_ATTRS_ADD] = "INSERT INTO attrs(fields, tags) VALUES(?1, ?2)",
     [PL_Q_ATTRS_COPY] = "INSERT INTO attrs(fields, tags) SELECT fields, tags FROM attrs WHERE"
                         " id=?1",
+    [PL_Q_ATTRS_FIELDS] = "UPDATE attrs SET fields=?2 WHERE id=?1",
     [PL_Q_ATTRS_TAGS] = "UPDATE attrs SET tags=?2 WHERE id=?1",
     [PL_Q_ATTRS_DROP] = "DELETE FROM attrs WHERE id=?1",
     [PL_Q_CONTENT_ADD] = "INSERT INTO contents VALUES(?1, 1, ?2, ?3, ?4)",
@@ -103,7 +105,7 @@ static const char *const queries[PL_Q_COUNT] = {
     [PL_Q_LIST_REFS] = "UPDATE lists SET refs=refs+?2 WHERE id=?1",
     [PL_Q_LIST_GET] = "SELECT refs FROM lists WHERE id=?1",
     [PL_Q_LIST_DROP] = "DELETE FROM lists WHERE id=?1",
-    [PL_Q_PART_SET] = "REPLACE INTO parts VALUES(?1, ?2, ?3, ?4, ?5)",
+    [PL_Q_PART_SET] = "REPLACE INTO parts VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [PL_Q_PART_GET] = "SELECT content, size, crc, etag FROM parts WHERE id=?1",
     [PL_Q_PART_DROP] = "DELETE FROM parts WHERE id=?1",
     [PL_Q_PARTS_DROP] = "DELETE FROM parts WHERE id>=?1<<14 AND id<(?1+1)<<14",
@@ -211,6 +213,17 @@ pail_code pl_conn_open(const struct pl_index_files *files, struct pl_conn **out,
 pail_code pl_conn_open_alone(const char *path, struct pl_conn **out, struct pail_error **err)
 {
     return open_at(path, out, err);
+}
+
+pail_code pl_index_renew(struct pl_conn *c, struct pail_error **err)
+{
+    static const char text[] = "ALTER TABLE parts ADD COLUMN sum TEXT";
+    sqlite3_stmt *s = NULL;
+    bool done = sqlite3_prepare_v2(c->db, "SELECT sum FROM parts", -1, &s, NULL) == SQLITE_OK;
+    sqlite3_finalize(s);
+    int rc = done ? SQLITE_OK : sqlite3_exec(c->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+    rc = done || rc ? rc : sqlite3_exec(c->db, text, NULL, NULL, NULL);
+    return rc ? pl_conn_fail(c, err, "renewing the index") : PAIL_OK;
 }
 
 void pl_conn_close(struct pl_conn *c)

@@ -58,6 +58,7 @@ enum pl_query {
     PL_Q_INLINE_DROP,
     PL_Q_ATTRS_ADD,
     PL_Q_ATTRS_COPY,
+    PL_Q_ATTRS_FIELDS,
     PL_Q_ATTRS_TAGS,
     PL_Q_ATTRS_DROP,
     PL_Q_CONTENT_ADD,
@@ -115,6 +116,9 @@ PAIL_MUST pail_code pl_conn_open(const struct pl_index_files *files, struct pl_c
 /* A closed index that nobody else uses, such as that of a backup under way. */
 PAIL_MUST pail_code pl_conn_open_alone(const char *path, struct pl_conn **out,
                                        struct pail_error **err);
+/* Brings the index of a store of format 2 to that of this version. Under the gate; may have been
+ * done before. */
+PAIL_MUST pail_code pl_index_renew(struct pl_conn *c, struct pail_error **err);
 void pl_conn_close(struct pl_conn *c);
 
 /* The statement, ready to be bound and stepped; NULL: see pl_conn_fail. Reset it when done. */

@@ -375,39 +375,66 @@ static pail_code fill_parts(struct pl_op *op, sqlite3_stmt *s, int64_t upload)
         p->sum = (struct pl_part_sum){PL_SUM_CRC64NVME, (uint64_t)sqlite3_column_int64(s, 3)};
         pl_etag_text(etag, p->sum.value, p->size);
         p->etag = pl_arena_dup_c(a, own ? own : etag);
+        p->checksum = pl_arena_dup_c(a, (const char *)sqlite3_column_text(s, 5));
     }
     op->out.parts = parts;
     return a->failed ? PAIL_E_NO_MEMORY : step == SQLITE_DONE ? PAIL_OK : PAIL_E_IO;
+}
+
+/* The list that an object is; *id 0: it is one piece. */
+static pail_code object_list(struct pl_conn *c, struct pl_op *op, int64_t *id)
+{
+    struct pl_wanted w = {op->bucket, op->key, op->version, PL_Q_STAT};
+    sqlite3_stmt *s;
+    struct pl_row row;
+    pail_code rc = pl_find(c, &w, &s, &row, &op->error);
+    if (rc == PAIL_OK) {
+        pl_row_info(&row, &op->arena, op->key, &op->out.info);
+        *id = pl_place_kind(row.place) == PL_PLACE_LIST ? pl_place_id(row.place) : 0;
+        sqlite3_reset(s);
+    }
+    return rc;
+}
+
+static pail_code upload_list(struct pl_conn *c, struct pl_op *op, int64_t *id)
+{
+    int64_t bucket;
+    *id = pl_upload_id(op->in.list.upload_id);
+    pail_code rc = pl_bucket_id(c, op->bucket, &bucket, &op->error);
+    sqlite3_stmt *s = rc ? NULL : pl_conn_query(c, PL_Q_UPLOAD);
+    if (!s) {
+        return rc ? rc : pl_conn_fail(c, &op->error, "looking up an upload");
+    }
+    sqlite3_bind_int64(s, 1, bucket);
+    sqlite3_bind_text(s, 2, op->key, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 3, *id);
+    int step = sqlite3_step(s);
+    if (step == SQLITE_ROW) {
+        size_t n = (size_t)sqlite3_column_bytes(s, 2);
+        op->out.note = pl_attrs_note(pl_str_n(sqlite3_column_blob(s, 2), n), &op->arena);
+    }
+    sqlite3_reset(s);
+    return step == SQLITE_ROW    ? PAIL_OK
+           : step == SQLITE_DONE ? PAIL_E_UPLOAD_NOT_FOUND
+                                 : pl_conn_fail(c, &op->error, "looking up an upload");
 }
 
 pail_code pl_read_parts(struct pl_job *j)
 {
     struct pl_op *op = j->op;
     struct pl_conn *c;
-    int64_t bucket, id = pl_upload_id(op->in.list.upload_id);
+    int64_t id = 0;
     pail_code rc = pl_reader_take(j->store, &c, &op->error);
     if (rc) {
         return rc;
     }
-    rc = pl_bucket_id(c, op->bucket, &bucket, &op->error);
-    sqlite3_stmt *s = rc ? NULL : pl_conn_query(c, PL_Q_UPLOAD);
-    int step = SQLITE_ERROR;
-    if (s) {
-        sqlite3_bind_int64(s, 1, bucket);
-        sqlite3_bind_text(s, 2, op->key, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(s, 3, id);
-        step = sqlite3_step(s);
-        sqlite3_reset(s);
-        rc = step == SQLITE_ROW    ? PAIL_OK
-             : step == SQLITE_DONE ? PAIL_E_UPLOAD_NOT_FOUND
-                                   : pl_conn_fail(c, &op->error, "looking up an upload");
-    }
-    sqlite3_stmt *parts = rc ? NULL : pl_conn_query(c, PL_Q_PARTS);
+    rc = op->in.list.of_object ? object_list(c, op, &id) : upload_list(c, op, &id);
+    sqlite3_stmt *parts = rc || !id ? NULL : pl_conn_query(c, PL_Q_PARTS);
     if (parts) {
         rc = fill_parts(op, parts, id);
         sqlite3_reset(parts);
     }
-    rc = rc || parts ? rc : pl_conn_fail(c, &op->error, "listing parts");
+    rc = rc || parts || !id ? rc : pl_conn_fail(c, &op->error, "listing parts");
     pl_reader_give(j->store, c);
     return rc;
 }

@@ -8,7 +8,8 @@ enum { PL_PART_ETAG = 64 };
 
 struct upload {
     int64_t bucket, id, attrs;
-    const char *type; /* in the op's arena */
+    const char *type;     /* in the op's arena, as fields */
+    struct pl_str fields; /* of attrs */
 };
 
 /* Sixteen hexadecimal digits. */
@@ -44,6 +45,8 @@ static pail_code find_upload(struct pl_tx *tx, struct pl_op *op, const char *tex
     if (step == SQLITE_ROW) {
         u->type = pl_arena_dup_c(&op->arena, (const char *)sqlite3_column_text(s, 0));
         u->attrs = sqlite3_column_int64(s, 1);
+        size_t n = (size_t)sqlite3_column_bytes(s, 2);
+        u->fields = pl_str_n(pl_arena_dup(&op->arena, pl_str_n(sqlite3_column_blob(s, 2), n)), n);
     }
     sqlite3_reset(s);
     return step == SQLITE_ROW    ? PAIL_OK
@@ -117,8 +120,9 @@ static pail_code find_part(struct pl_tx *tx, int64_t row, struct part *out, bool
                                                      : pl_tx_fail(tx, err, "looking up a part");
 }
 
+/* etag and sum as the part's writer gave them; NULL: not. */
 static pail_code set_part(struct pl_tx *tx, int64_t row, const struct pl_staged *g,
-                          const char *etag, struct pail_error **err)
+                          const char *const given[2], struct pail_error **err)
 {
     sqlite3_stmt *s = pl_conn_query(tx->conn, PL_Q_PART_SET);
     bool ok = s != NULL;
@@ -127,7 +131,8 @@ static pail_code set_part(struct pl_tx *tx, int64_t row, const struct pl_staged 
         sqlite3_bind_int64(s, 2, g->id);
         sqlite3_bind_int64(s, 3, (int64_t)g->size);
         sqlite3_bind_int64(s, 4, (int64_t)g->crc);
-        sqlite3_bind_text(s, 5, etag, -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 5, given[0], -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 6, given[1], -1, SQLITE_STATIC);
         ok = sqlite3_step(s) == SQLITE_DONE;
         sqlite3_reset(s);
         sqlite3_clear_bindings(s);
@@ -154,7 +159,8 @@ pail_code pl_apply_part(struct pl_tx *tx, struct pl_commit *c)
     int64_t row = u.id << PL_PART_BITS | number;
     rc = find_part(tx, row, &old, &found, &op->error);
     const char *own = copy ? NULL : op->in.put.etag;
-    rc = rc ? rc : set_part(tx, row, &j->staged, own, &op->error);
+    const char *const given[] = {own, copy ? NULL : op->in.put.checksum};
+    rc = rc ? rc : set_part(tx, row, &j->staged, given, &op->error);
     rc = rc ? rc : pl_tx_add_content(tx, &j->staged, &op->error);
     rc = rc || !found ? rc : pl_tx_unref_content(tx, old.content, &op->error);
     pl_etag_text(etag, j->staged.crc, j->staged.size);
@@ -264,19 +270,48 @@ static pail_code drop_upload(struct pl_tx *tx, int64_t bucket, const char *key, 
     return ok ? PAIL_OK : pl_tx_fail(tx, err, "ending an upload");
 }
 
-/* Where the finished object is: the only part itself, or the list. */
-static pail_code place_of(struct pl_tx *tx, struct pl_op *op, int64_t list, const struct part *last,
-                          int64_t *place)
+static pail_code set_fields(struct pl_tx *tx, int64_t attrs, struct pl_str fields,
+                            struct pail_error **err)
 {
-    bool ok;
-    if (op->in.mp.count == 1) {
-        *place = last->content ? PL_PLACE(last->content, PL_PLACE_FILE) : 0;
-        ok = pl_conn_run(tx->conn, PL_Q_PARTS_DROP, list, 0, 0);
-    } else {
-        *place = PL_PLACE(list, PL_PLACE_LIST);
-        ok = pl_conn_run(tx->conn, PL_Q_LIST_ADD, list, 0, 0);
+    sqlite3_stmt *s = pl_conn_query(tx->conn, PL_Q_ATTRS_FIELDS);
+    bool ok = s != NULL;
+    if (ok) {
+        sqlite3_bind_int64(s, 1, attrs);
+        sqlite3_bind_blob(s, 2, fields.ptr, (int)fields.len, SQLITE_STATIC);
+        ok = sqlite3_step(s) == SQLITE_DONE;
+        sqlite3_reset(s);
+        sqlite3_clear_bindings(s);
     }
-    return ok ? PAIL_OK : pl_tx_fail(tx, &op->error, "finishing an upload");
+    return ok ? PAIL_OK : pl_tx_fail(tx, err, "keeping metadata");
+}
+
+/* The rows of the parts become the object's list, also where there is but one: its number and
+ * checksum can be asked for. */
+static pail_code place_of(struct pl_tx *tx, struct pl_op *op, int64_t list, int64_t *place)
+{
+    *place = PL_PLACE(list, PL_PLACE_LIST);
+    return pl_conn_run(tx->conn, PL_Q_LIST_ADD, list, 0, 0)
+               ? PAIL_OK
+               : pl_tx_fail(tx, &op->error, "finishing an upload");
+}
+
+/* The upload's row of headers and metadata becomes the object's: without the note, with the
+ * checksum that the finish came with. */
+static pail_code turn_attrs(struct pl_tx *tx, struct pl_op *op, const struct upload *u,
+                            int64_t *attrs)
+{
+    struct pl_buf fields = PL_BUF_MAX(2 << 20);
+    *attrs = u->attrs;
+    pail_code rc = pl_attrs_copy(&fields, u->fields, false, &op->error);
+    rc = rc ? rc : pl_attrs_add_sum(&fields, op->in.mp.checksum, &op->error);
+    if (rc == PAIL_OK && fields.len != u->fields.len) {
+        rc = u->attrs
+                 ? set_fields(tx, u->attrs, pl_buf_view(&fields), &op->error)
+                 : pl_tx_add_attrs(tx, pl_buf_view(&fields), pl_str_n("", 0), attrs, &op->error);
+    }
+    tx->broken |= rc != PAIL_OK;
+    pl_buf_dispose(&fields);
+    return rc;
 }
 
 /* What the caller is told of the headers and metadata that came when the upload began. */
@@ -308,10 +343,10 @@ pail_code pl_apply_finish(struct pl_tx *tx, struct pl_commit *c)
     rc = rc ? rc : pl_tx_check(tx, op, &o.bucket, &old);
     rc = rc ? rc : add_up(tx, op, u.id, &o, &last);
     rc = rc ? rc : drop_unlisted(tx, op, u.id);
-    rc = rc ? rc : place_of(tx, op, u.id, &last, &o.place);
+    rc = rc ? rc : place_of(tx, op, u.id, &o.place);
     rc = rc ? rc : drop_upload(tx, u.bucket, op->key, u.id, &op->error);
+    rc = rc ? rc : turn_attrs(tx, op, &u, &o.attrs);
     o.type = u.type;
-    o.attrs = u.attrs;
     o.etag = op->in.mp.etag;
     rc = rc ? rc : pl_tx_publish(tx, op, &o, &old);
     return rc ? rc : tell_attrs(tx, op, &o);

@@ -112,7 +112,9 @@ static pail_code read_op(struct pl_job *j)
     case PL_OP_TAGS_GET: return pl_read_stat(j);
     case PL_OP_GET: return read_get(j);
     case PL_OP_LIST: return pl_read_list(j);
-    case PL_OP_MP_LIST: return j->op->in.list.upload_id ? pl_read_parts(j) : pl_read_uploads(j);
+    case PL_OP_MP_LIST:
+        return j->op->in.list.upload_id || j->op->in.list.of_object ? pl_read_parts(j)
+                                                                    : pl_read_uploads(j);
     case PL_OP_BUCKET_STAT: return pl_read_bucket(j);
     case PL_OP_BUCKET_LIST: return pl_read_buckets(j);
     default: return PAIL_E_INTERNAL;
@@ -308,7 +310,7 @@ static void caps(struct pl_provider *p, struct pl_caps *out)
     out->part_best = 16 << 20;
     out->put_best = out->get_best = UINT64_MAX;
     out->concurrency = 2;
-    out->takes_pull = out->keeps_etag = out->lists_parts = true;
+    out->takes_pull = out->keeps_etag = out->keeps_sums = out->lists_parts = true;
 }
 
 static pail_code check_bucket(struct pl_provider *p, const char *name, struct pail_error **err)

@@ -218,8 +218,11 @@ pail_code pl_stage(struct pl_job *j)
     case PL_OP_PUT:
         rc = pl_attrs_write(op->attr, &j->attrs, &op->error);
         rc = rc ? rc : stage_body(j, 0);
+        rc = rc ? rc : pl_attrs_add_sum(&j->attrs.fields, op->in.put.checksum, &op->error);
         break;
     case PL_OP_MP_BEGIN:
+        rc = pl_attrs_write(op->attr, &j->attrs, &op->error);
+        return rc ? rc : pl_attrs_add_note(&j->attrs.fields, op->in.mp.note, &op->error);
     case PL_OP_COPY: return pl_attrs_write(op->attr, &j->attrs, &op->error);
     case PL_OP_TAGS_SET:
         return pl_tags_write(op->in.tags.tags, op->in.tags.count, &j->attrs.tags, &op->error);

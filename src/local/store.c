@@ -176,7 +176,8 @@ static pail_code open_file(struct pl_store *s, const char *name, int flags, int 
  * crash left in the log is taken over while nobody commits. */
 static pail_code open_gated(struct pl_store *s, bool create, bool *found, struct pail_error **err)
 {
-    pail_code rc = pl_home_read(s->dir_fd, s->home, found, s->id, err);
+    bool old = false;
+    pail_code rc = pl_home_read(s->dir_fd, s->home, found, &old, s->id, err);
     if (rc == PAIL_OK && !*found && create) {
         rc = pl_home_create(s->dir_fd, s->home, s->id, err);
         *found = rc == PAIL_OK;
@@ -201,6 +202,10 @@ static pail_code open_gated(struct pl_store *s, bool create, bool *found, struct
         s->readers = c;
         s->reader_count = 1;
     }
+    if (rc == PAIL_OK && old) {
+        rc = pl_index_renew(c, err);
+        rc = rc ? rc : pl_home_write(s->dir_fd, s->id, err);
+    }
     return rc;
 }
 
@@ -220,7 +225,8 @@ static pail_code open_new(const char *home, bool create, int dir_fd, const struc
         return rc;
     }
     if (!create) { /* a folder that is no store stays as it is */
-        rc = pl_home_read(dir_fd, home, &found, s->id, err);
+        bool old;
+        rc = pl_home_read(dir_fd, home, &found, &old, s->id, err);
     }
     if (rc == PAIL_OK && (create || found)) {
         rc = open_file(s, PL_GATE_NAME, O_RDWR | O_CREAT, &s->gate_fd, err);

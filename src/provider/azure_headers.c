@@ -136,6 +136,11 @@ pail_code pl_azure_add_attributes(struct pl_azure_build *b, const pail_attribute
         pl_error_hint(b->err, "give access by a role, or by a presigned URL");
         return rc;
     }
+    if (attr->expires) {
+        pail_code rc = pl_fail(b->err, PAIL_E_UNSUPPORTED, "Azure keeps no Expires header");
+        pl_error_hint(b->err, "set Cache-Control instead");
+        return rc;
+    }
     pl_azure_add_content(b, attr);
     if (attr->storage_class) {
         pl_http_add_c(b->r, "x-ms-access-tier", attr->storage_class);

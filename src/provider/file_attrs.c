@@ -29,6 +29,7 @@ static const struct {
      offsetof(pail_info, content_disposition)},
     {OURS "cache-control", offsetof(pail_attributes, cache_control),
      offsetof(pail_info, cache_control)},
+    {OURS "expires", offsetof(pail_attributes, expires), offsetof(pail_info, expires)},
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
 

@@ -64,6 +64,11 @@ pail_code pl_gcs_write_attributes(struct pl_buf *out, const pail_attributes *att
     if (attr->tag_count) {
         return pl_fail(err, PAIL_E_UNSUPPORTED, "Cloud Storage has no tags of objects");
     }
+    if (attr->expires) {
+        pl_fail(err, PAIL_E_UNSUPPORTED, "Cloud Storage keeps no Expires header");
+        pl_error_hint(err, "set Cache-Control instead");
+        return PAIL_E_UNSUPPORTED;
+    }
     const struct {
         const char *name, *value;
     } members[] = {{"contentType", attr->content_type},

@@ -13,6 +13,8 @@ void pl_info_copy(struct pl_arena *a, pail_info *to, const pail_info *from)
                                    &to->cache_control,
                                    &to->storage_class,
                                    &to->checksum,
+                                   &to->composite_checksum,
+                                   &to->expires,
                                    &to->upload_id,
                                    &to->encryption};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -29,6 +31,7 @@ pail_attributes pl_info_attributes(const pail_info *i)
                              .content_language = i->content_language,
                              .content_disposition = i->content_disposition,
                              .cache_control = i->cache_control,
+                             .expires = i->expires,
                              .metadata = i->metadata,
                              .metadata_count = i->metadata_count,
                              .tags = i->tags,

@@ -19,6 +19,7 @@ static void set_attributes(struct pl_mem_object *o, const pail_attributes *attr)
     o->info.content_language = pl_arena_dup_c(a, attr->content_language);
     o->info.content_disposition = pl_arena_dup_c(a, attr->content_disposition);
     o->info.cache_control = pl_arena_dup_c(a, attr->cache_control);
+    o->info.expires = pl_arena_dup_c(a, attr->expires);
     o->info.metadata = pl_arena_dup_kv(a, attr->metadata, attr->metadata_count);
     o->info.metadata_count = attr->metadata_count;
     o->info.tags = pl_arena_dup_kv(a, attr->tags, attr->tag_count);

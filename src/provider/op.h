@@ -64,6 +64,7 @@ struct pl_part {
     const char *etag;
     uint64_t size;
     struct pl_part_sum sum;
+    const char *checksum; /* what the part's writer gave, "sha256:BASE64"; NULL: nothing */
 };
 
 struct pl_name {
@@ -94,7 +95,10 @@ struct pl_op {
             uint32_t number;
             const char *etag; /* NULL: the store's own; else kept as it stands when the source has
                                  ended. Only where caps.keeps_etag. */
-        } put;                /* put, mp_part */
+            const char *checksum; /* "sha256:BASE64" of the bytes, told again by stat and get or in
+                                     the list of parts; read when the source has ended. Only where
+                                     caps.keeps_sums. */
+        } put;                    /* put, mp_part */
         struct {
             const struct pl_name *names;
             size_t count;
@@ -113,15 +117,19 @@ struct pl_op {
             uint32_t max; /* entries; 0: the service's most */
             bool versions;
             const char *upload_id; /* mp_list, caps.lists_parts: the parts of this upload of key */
+            bool of_object;        /* ... or those that the finished object of key is made of */
             uint32_t after_part;   /* ... behind this number */
         } list;                    /* list, mp_list, bucket_list */
         struct {
             const char *upload_id;
             const struct pl_part *parts; /* finish: in order of number */
             size_t count;
-            uint64_t size;    /* finish: of the whole object; 0: not known */
-            const char *etag; /* finish: as in put */
-        } mp;                 /* mp_finish, mp_abort */
+            uint64_t size;        /* finish: of the whole object; 0: not known */
+            const char *etag;     /* finish: as in put */
+            const char *checksum; /* finish: as in put; "sha256:BASE64-3" is one of the checksums of
+                                     the parts */
+            const char *note;     /* begin: a text that is told again as out.note; keeps_sums */
+        } mp;                     /* mp_begin, mp_finish, mp_abort */
         struct {
             const pail_kv *tags;
             size_t count;
@@ -149,6 +157,7 @@ struct pl_op {
         struct pl_part *parts; /* mp_list of one upload */
         size_t part_count;
         bool more_parts;
+        const char *note;           /* mp_list of one upload: what mp_begin was given */
         const char *next_token;     /* NULL: the last page */
         struct pail_error **errors; /* delete_many: one per name, NULL where deleted; NULL: all
                                        were; owned by the op */

@@ -16,7 +16,8 @@ struct pl_caps {
     uint32_t concurrency; /* requests of one transfer at once */
     bool takes_pull;      /* put and mp_part take a PL_BODY_PULL, on the submitting thread */
     bool keeps_etag;      /* in.put.etag and in.mp.etag */
-    bool lists_parts;     /* mp_list with an upload_id */
+    bool keeps_sums;      /* in.put.checksum, in.mp.checksum, in.mp.note */
+    bool lists_parts;     /* mp_list with an upload_id, or of_object */
     bool parts_in_order;  /* one part after the other */
     bool parts_equal;     /* all parts but the last must have one size */
     bool no_whole_sum;    /* no checksum that those of ranges combine to, an MD5 at most */

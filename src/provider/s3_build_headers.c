@@ -68,6 +68,7 @@ pail_code pl_s3_add_attributes(struct pl_s3_build *b, const pail_attributes *att
                    {"content-language", attr->content_language},
                    {"content-disposition", attr->content_disposition},
                    {"cache-control", attr->cache_control},
+                   {"expires", attr->expires},
                    {"x-amz-storage-class", attr->storage_class},
                    {"x-amz-acl", attr->canned_acl}};
     if (attr->storage_class && !b->view.p.storage_class) {

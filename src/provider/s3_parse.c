@@ -105,6 +105,7 @@ static void read_info(struct pl_op *op, const struct pl_http_response *r)
                    {"content-language", &info->content_language},
                    {"content-disposition", &info->content_disposition},
                    {"cache-control", &info->cache_control},
+                   {"expires", &info->expires},
                    {"x-amz-storage-class", &info->storage_class},
                    {"x-amz-version-id", &info->version},
                    {"x-amz-server-side-encryption", &info->encryption}};

@@ -64,6 +64,9 @@ pail_code pl_swift_add_attributes(struct pl_swift_build *b, const pail_attribute
     if (attr->canned_acl) {
         return pl_swift_refuse(b, "rights of single objects", "they are set on containers");
     }
+    if (attr->expires) {
+        return pl_swift_refuse(b, "Expires header", "set Cache-Control instead");
+    }
     if (attr->storage_class) {
         return pl_swift_refuse(b, "storage class of single objects",
                                "a container has a storage policy: create it with "
