@@ -198,11 +198,30 @@ static bool claim_of_query(struct pl_gw_call *c)
     return !wrong || refuse(c, "AccessDenied", wrong);
 }
 
+/* An HTTP date, whose zone boto3 writes as RFC 5322 has it: "-0000". */
+static bool date_of(struct pl_str text, int64_t *ms)
+{
+    static const struct pl_str zone = {" -0000", 6};
+    text = pl_str_trim(text);
+    if (text.len <= zone.len ||
+        !pl_str_eq(pl_str_n(text.ptr + text.len - zone.len, zone.len), zone)) {
+        return pl_date_http_parse(text, ms);
+    }
+    struct pl_buf b = PL_BUF_MAX(64);
+    pl_buf_add(&b, text.ptr, text.len - zone.len);
+    pl_buf_puts(&b, " GMT");
+    bool ok = !pl_buf_rc(&b) && pl_date_http_parse(pl_buf_view(&b), ms);
+    pl_buf_dispose(&b);
+    return ok;
+}
+
 static bool claim_of_header(struct pl_gw_call *c, struct pl_str authorization)
 {
     struct pl_str date = pl_http_call_header(c->http, "x-amz-date");
     int64_t ms;
-    if (!date.ptr && pl_date_http_parse(pl_http_call_header(c->http, "date"), &ms)) {
+    /* SPEC S3 "Common request headers": x-amz-date goes before Date; both may be HTTP dates. */
+    struct pl_str http = date.ptr ? date : pl_http_call_header(c->http, "date");
+    if (date_of(http, &ms)) {
         char *text = pl_arena_alloc(c->arena, PL_DATE_BASIC_SIZE);
         date = pl_str_c(text ? pl_date_basic(ms, text) : NULL);
     }

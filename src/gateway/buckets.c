@@ -1,21 +1,41 @@
 #include "gateway/gateway.h"
 
+#include <stdio.h>
+
 #include "codec/xml.h"
 
 /* ---- ListBuckets ---- */
 
-static void add_bucket(struct pl_gw_call *c, struct pl_buf *b, const pail_info *i)
+enum { BUCKETS_MAX = 10000 };
+
+/* A page of the reply; the store's own pages have no bearing on it. */
+struct buckets {
+    struct pl_buf *b;
+    const char *after; /* NULL, or the name that the page before ended with */
+    uint32_t max, count;
+    const char *last; /* the last name of a full page that others follow; NULL: no such */
+    char name[256];
+};
+
+static void add_bucket(struct pl_gw_call *c, struct buckets *l, const pail_info *i)
 {
-    if (pl_gw_may(c, i->key, false)) {
-        pl_buf_puts(b, "<Bucket>");
-        pl_gw_text(b, "Name", i->key);
-        pl_gw_time(b, "CreationDate", i->mtime_ms < 0 ? 0 : i->mtime_ms);
-        pl_buf_puts(b, "</Bucket>");
+    if (l->last || !pl_gw_may(c, i->key, false) || (l->after && strcmp(i->key, l->after) <= 0)) {
+        return;
     }
+    if (l->count == l->max) {
+        l->last = l->name;
+        return;
+    }
+    l->count++;
+    snprintf(l->name, sizeof l->name, "%s", i->key);
+    pl_buf_puts(l->b, "<Bucket>");
+    pl_gw_text(l->b, "Name", i->key);
+    pl_gw_time(l->b, "CreationDate", i->mtime_ms < 0 ? 0 : i->mtime_ms);
+    pl_buf_puts(l->b, "</Bucket>");
 }
 
-/* One page; false: an error was set. *token: where the next begins. */
-static bool add_page(struct pl_gw_call *c, struct pl_buf *b, const char **token)
+/* One page of the store's; false: an error was set. *token: where the next begins. */
+static bool add_page(struct pl_gw_call *c, struct buckets *l, const char **token)
 {
     struct pl_simple s;
     struct pl_op *op = pl_gw_op(c, &s, PL_OP_BUCKET_LIST, NULL, NULL);
@@ -26,25 +46,37 @@ static bool add_page(struct pl_gw_call *c, struct pl_buf *b, const char **token)
     op->in.list.prefix = pl_gw_param(c, "prefix");
     bool ok = pl_gw_run(&s) == PAIL_OK;
     for (size_t i = 0; ok && i < op->out.item_count; i++) {
-        add_bucket(c, b, &op->out.items[i]);
+        add_bucket(c, l, &op->out.items[i]);
     }
-    *token = ok ? pl_arena_dup_c(c->arena, op->out.next_token) : NULL;
+    *token = ok && !l->last ? pl_arena_dup_c(c->arena, op->out.next_token) : NULL;
     pl_gw_op_end(c, &s, false);
     return ok;
 }
 
 void pl_gw_list_buckets(struct pl_gw_call *c)
 {
-    const char *token = NULL;
-    struct pl_buf *b = pl_gw_xml(c, "ListAllMyBucketsResult");
-    pl_gw_owner(b, "Owner");
-    pl_buf_puts(b, "<Buckets>");
+    bool bad;
+    const char *token = NULL, *said = pl_gw_param(c, "continuation-token");
+    struct buckets l = {.max = pl_gw_number(c, "max-buckets", UINT32_MAX, &bad),
+                        .after = pl_gw_unpack_token(c, said)};
+    if (bad || l.max == 0 || (l.max > BUCKETS_MAX && l.max != UINT32_MAX) ||
+        (said && *said && !l.after)) {
+        pl_gw_fail(c, "InvalidArgument", "max-buckets or continuation-token is not valid");
+        return;
+    }
+    l.b = pl_gw_xml(c, "ListAllMyBucketsResult");
+    pl_gw_owner(l.b, "Owner");
+    pl_buf_puts(l.b, "<Buckets>");
     do {
-        if (!add_page(c, b, &token)) {
+        if (!add_page(c, &l, &token)) {
             return;
         }
     } while (token);
-    pl_buf_puts(b, "</Buckets>");
+    pl_buf_puts(l.b, "</Buckets>");
+    if (l.last) {
+        pl_gw_text(l.b, "ContinuationToken", pl_gw_pack_token(c, l.last));
+    }
+    pl_gw_text(l.b, "Prefix", pl_gw_param(c, "prefix"));
     pl_gw_xml_end(c, "ListAllMyBucketsResult");
 }
 
@@ -168,6 +200,35 @@ void pl_gw_bucket_answer(struct pl_gw_call *c)
     }
     (void)pl_gw_xml(c, "VersioningConfiguration");
     pl_gw_xml_end(c, "VersioningConfiguration");
+}
+
+/* Objects and buckets are their owner's alone, so that is the one ACL that can be set. */
+static bool stays_private(struct pl_gw_call *c)
+{
+    const char *canned = pl_gw_header(c, "x-amz-acl");
+    if (canned &&
+        (strcmp(canned, "private") == 0 || strcmp(canned, "bucket-owner-full-control") == 0)) {
+        return true;
+    }
+    pl_gw_fail(c, "NotImplemented", "an ACL here is private: rights come with the access keys");
+    return false;
+}
+
+void pl_gw_put_acl(struct pl_gw_call *c)
+{
+    pail_info info;
+    if (!stays_private(c)) {
+        return;
+    }
+    if (!c->key) {
+        if (run(c, PL_OP_BUCKET_STAT)) {
+            pl_gw_reply(c, 200);
+        }
+    } else if (pl_gw_look(c, &info)) {
+        pl_gw_reply(c, 200);
+    } else if (!c->error) {
+        pl_gw_fail(c, "NoSuchKey", NULL);
+    }
 }
 
 void pl_gw_object_acl(struct pl_gw_call *c)

@@ -133,7 +133,7 @@ static void copy(struct pl_gw_call *c, const struct source *from, bool kept)
         rc = pl_task_result(&k->task, &info, &e);
     }
     if (rc) {
-        pl_gw_fail_op(c, rc == PAIL_E_NOT_MODIFIED ? PAIL_E_PRECONDITION : rc, e);
+        pl_gw_fail_write(c, rc == PAIL_E_NOT_MODIFIED ? PAIL_E_PRECONDITION : rc, e);
     } else {
         result(c, "CopyObjectResult", info ? info->etag : NULL, info ? info->mtime_ms : 0);
     }

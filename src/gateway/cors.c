@@ -66,7 +66,7 @@ static bool is_method(struct pl_str method)
 bool pl_gw_preflight(struct pl_gw_call *c)
 {
     static const struct pl_gw_route route = {.operation = "Preflight", .method = "OPTIONS"};
-    if (!c->g->cors_count || !pl_str_is(c->http->method, "OPTIONS")) {
+    if (!pl_str_is(c->http->method, "OPTIONS")) {
         return false;
     }
     c->route = &route;

@@ -134,6 +134,18 @@ void pl_gw_fail(struct pl_gw_call *c, const char *code, const char *message)
     pl_gw_reply(c, errors[i].status);
 }
 
+/* SPEC S3 PutObject, If-Match: 404 where there is no object to match. */
+void pl_gw_fail_write(struct pl_gw_call *c, pail_code rc, const struct pail_error *error)
+{
+    pail_info info;
+    bool none = rc == PAIL_E_PRECONDITION && c->cond.if_match && !pl_gw_look(c, &info);
+    if (none && !c->error) {
+        pl_gw_fail(c, "NoSuchKey", NULL);
+    } else if (!none) {
+        pl_gw_fail_op(c, rc, error);
+    }
+}
+
 void pl_gw_fail_op(struct pl_gw_call *c, pail_code rc, const struct pail_error *error)
 {
     if (rc == PAIL_E_NOT_MODIFIED) {

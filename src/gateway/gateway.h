@@ -102,10 +102,12 @@ struct pl_gw_body {
     struct pl_digest hash, md5, sum; /* hash: of the signed payload */
     bool has_md5, has_sum;
     enum pl_sum sum_kind;
-    struct pl_str want_md5, want_sum; /* base64 as the client said; ptr NULL: not said */
-    struct pl_str trailer;            /* the name of the checksum that comes behind */
-    char md5_hex[33];                 /* once ended */
-    char sum_base64[PL_SUM_BASE64_MAX];
+    struct pl_str want_md5, want_sum;      /* base64 as the client said; ptr NULL: not said */
+    struct pl_str trailer;                 /* the name of the checksum that comes behind */
+    char md5_hex[33];                      /* once ended */
+    char sum_text[16 + PL_SUM_BASE64_MAX]; /* "sha256:BASE64", once ended */
+    enum pl_sum said_kind;                 /* of the object that a CompleteMultipartUpload makes */
+    struct pl_str said;
     struct pl_buf small; /* all of it, where it is small */
     struct pl_gw_relay *relay;
 };
@@ -141,6 +143,8 @@ struct pl_gw_stream {
     uint64_t next, end; /* in the object */
     char *etag;
     const char *version;
+    bool of_part; /* of an object: partNumber */
+    const char *part_sum, *parts_count;
 };
 
 /* An upload that a thread of its own hands to the store. */
@@ -195,6 +199,8 @@ bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out);
 /* "a=b&c=d" as tags. */
 bool pl_gw_take_tags(struct pl_gw_call *c, const char *text, pail_attributes *out);
 /* If-Match and so on, with a prefix for the source of a copy ("x-amz-copy-source-"). */
+/* An ETag without its quotes, in the call's arena. */
+const char *pl_gw_unquoted(struct pl_gw_call *c, const char *text);
 void pl_gw_take_conditions(struct pl_gw_call *c, const char *prefix, pail_conditions *out);
 /* "null" is the one version of a store without a history. */
 const char *pl_gw_version(const struct pl_gw_call *c, const char *text);
@@ -233,6 +239,8 @@ bool pl_gw_policy_allows(struct pl_gw_call *c);
 void pl_gw_fail(struct pl_gw_call *c, const char *code, const char *message);
 /* The same for what a provider answered. */
 void pl_gw_fail_op(struct pl_gw_call *c, pail_code rc, const struct pail_error *error);
+/* ... to a write with c->cond. */
+void pl_gw_fail_write(struct pl_gw_call *c, pail_code rc, const struct pail_error *error);
 /* The code and text for an entry of a list of errors. */
 const char *pl_gw_error_code(pail_code rc);
 
@@ -254,6 +262,46 @@ void pl_gw_key_text(struct pl_buf *b, const char *name, const char *value, bool 
 void pl_gw_object_headers(struct pl_gw_call *c, const pail_info *i);
 void pl_gw_etag_header(struct pl_gw_call *c, const char *etag);
 void pl_gw_header_text(struct pl_gw_call *c, const char *name, const char *value); /* NULL: none */
+
+/* ---- sums.c: the checksums that S3 calls additional ---- */
+
+/* What an upload is begun with. */
+struct pl_gw_sum_rule {
+    enum pl_sum sum; /* PL_SUM_NONE: nothing */
+    bool composite;
+};
+enum { PL_GW_SUM_NAME = 16 };
+const char *pl_gw_sum_upper(enum pl_sum sum, char out[PL_GW_SUM_NAME]); /* "SHA256" */
+/* <ChecksumSHA256> and x-amz-checksum-sha256 of "sha256:BASE64"; nothing for NULL. */
+void pl_gw_sum_text(struct pl_buf *b, const char *checksum);
+bool pl_gw_sum_header(struct pl_gw_call *c, const char *checksum); /* false: it is none of S3's */
+/* From the headers; false: an error was set. */
+bool pl_gw_sum_rule_take(struct pl_gw_call *c, struct pl_gw_sum_rule *out);
+/* From the note of an upload, which may be NULL; false: there is none. */
+bool pl_gw_sum_rule_read(const char *note, struct pl_gw_sum_rule *out);
+/* In the call's arena; NULL: the parts came without it. */
+const char *pl_gw_sum_of_parts(struct pl_gw_call *c, const struct pl_gw_sum_rule *rule,
+                               const struct pl_part *parts, size_t count);
+
+/* ---- parts.c ---- */
+
+/* Texts in the call's arena. */
+struct pl_gw_parts {
+    struct pl_part *parts; /* in order of number */
+    size_t count;
+    const char *note; /* of an upload */
+    pail_info info;   /* of an object */
+};
+/* All of an upload; of the call's object where upload_id is NULL. Sets no error. */
+pail_code pl_gw_all_parts(struct pl_gw_call *c, const char *upload_id, struct pl_gw_parts *out);
+struct pl_gw_part {
+    struct pl_part part;
+    bool there; /* false: the object came in one piece, which counts as its first */
+    uint64_t offset;
+    size_t of;
+};
+/* One part of the call's object, whose version is pinned. False: an error was set. */
+bool pl_gw_find_part(struct pl_gw_call *c, uint32_t number, struct pl_gw_part *out);
 
 /* ---- body.c ---- */
 
@@ -280,8 +328,16 @@ void pl_gw_relay_stop(struct pl_gw_relay *r);
 
 /* ---- xml_in.c: request bodies ---- */
 
+/* What must hold of an object that is to be deleted. */
+struct pl_gw_if {
+    const char *etag; /* without quotes, or "*"; NULL: any */
+    bool has_size, has_mtime;
+    uint64_t size;
+    int64_t mtime_ms; /* whole seconds count */
+};
 struct pl_gw_names {
     struct pl_name *names;
+    struct pl_gw_if *conditions; /* one a name */
     size_t count;
     bool quiet;
 };
@@ -296,9 +352,15 @@ bool pl_gw_read_tags(struct pl_gw_call *c, pail_kv **tags, size_t *count);
 struct pl_op *pl_gw_op(struct pl_gw_call *c, struct pl_simple *s, enum pl_op_kind kind,
                        const char *bucket, const char *key);
 pail_code pl_gw_run(struct pl_simple *s);
+/* What is there under the call's key, whatever its conditions; texts in the call's arena. Sets an
+ * error only for names that cannot be. */
+bool pl_gw_look(struct pl_gw_call *c, pail_info *info);
 /* Frees the op. Where it failed: sets the error, unless quiet. */
 void pl_gw_op_end(struct pl_gw_call *c, struct pl_simple *s, bool quiet);
 
+/* A token of the store's as clients get it, and back (NULL: it is none); in the call's arena. */
+const char *pl_gw_pack_token(struct pl_gw_call *c, const char *token);
+const char *pl_gw_unpack_token(struct pl_gw_call *c, const char *text);
 void pl_gw_list_buckets(struct pl_gw_call *c);
 void pl_gw_create_bucket(struct pl_gw_call *c);
 void pl_gw_head_bucket(struct pl_gw_call *c);
@@ -333,6 +395,7 @@ void pl_gw_get_tags(struct pl_gw_call *c);
 void pl_gw_put_tags(struct pl_gw_call *c);
 void pl_gw_delete_tags(struct pl_gw_call *c);
 void pl_gw_object_acl(struct pl_gw_call *c);
+void pl_gw_put_acl(struct pl_gw_call *c); /* of a bucket too */
 
 void pl_gw_begin_upload(struct pl_gw_call *c);
 void pl_gw_finish_upload(struct pl_gw_call *c);

@@ -57,6 +57,7 @@ static void reply(struct pl_gw_call *c, const struct pl_range *range, const pail
     pl_gw_object_headers(c, i);
     version_header(c, i);
     range_headers(c, range, i->size, offset, length);
+    pl_gw_header_text(c, "x-amz-mp-parts-count", c->out.parts_count);
     pl_gw_reply(c, range->kind == PL_RANGE_ALL ? 200 : 206);
 }
 
@@ -65,13 +66,19 @@ static void fail_range(struct pl_gw_call *c)
     pl_gw_fail(c, "InvalidRange", NULL);
 }
 
-/* A condition that says "as you know it" is answered with what the client knows. */
+/* SPEC RFC 9110#15.4.5: a 304 has the ETag that a 200 would have had. */
 static void end_failed(struct pl_gw_call *c, struct pl_simple *s, pail_code rc)
 {
+    const char *known = c->cond.if_none_match;
+    pail_info info;
     pl_gw_op_end(c, s, false);
-    if (rc == PAIL_E_NOT_MODIFIED && c->cond.if_none_match &&
-        strcmp(c->cond.if_none_match, "*") != 0) {
-        pl_gw_etag_header(c, c->cond.if_none_match);
+    if (rc != PAIL_E_NOT_MODIFIED) {
+        return;
+    }
+    if (known && strcmp(known, "*") != 0) {
+        pl_gw_etag_header(c, known);
+    } else if (pl_gw_look(c, &info)) {
+        pl_gw_etag_header(c, info.etag);
     }
 }
 
@@ -246,16 +253,51 @@ static bool suffix(struct pl_gw_call *c, struct pl_range *range)
     return true;
 }
 
+/* SPEC S3 GetObject, partNumber: "Effectively performs a 'ranged' GET request for the part
+ * specified." Of an object that came in one piece the first part is all of it. */
+static bool take_part(struct pl_gw_call *c, struct pl_range *range)
+{
+    bool bad;
+    uint32_t number = pl_gw_number(c, "partNumber", 0, &bad);
+    struct pl_gw_part p;
+    if (!bad && !pl_gw_param(c, "partNumber")) {
+        return true;
+    }
+    if (bad || number < 1 || number > 10000 || pl_gw_header(c, "range")) {
+        pl_gw_fail(c, bad || number < 1 || number > 10000 ? "InvalidArgument" : "InvalidRequest",
+                   "partNumber is 1 to 10000, and not together with Range");
+        return false;
+    }
+    if (!c->g->caps.keeps_sums) {
+        if (number != 1) { /* an object is told as one part */
+            pl_gw_fail(c, "InvalidPart", NULL);
+        }
+        return number == 1;
+    }
+    if (!pl_gw_find_part(c, number, &p)) {
+        return false;
+    }
+    if (p.there && p.part.size) {
+        struct pl_buf count = PL_BUF_MAX(32);
+        pl_buf_u64(&count, p.of);
+        c->out.parts_count = pl_arena_dup(c->arena, pl_buf_view(&count));
+        pl_buf_dispose(&count);
+        c->out.of_part = true;
+        c->out.part_sum = p.part.checksum;
+        *range = (struct pl_range){PL_RANGE_SPAN, p.offset, p.part.size};
+    }
+    return true;
+}
+
 void pl_gw_get_object(struct pl_gw_call *c)
 {
-    bool bad, is_head = pl_str_is(c->http->method, "HEAD");
     struct pl_range range = take_range(c);
-    uint32_t part = pl_gw_number(c, "partNumber", 1, &bad);
     pl_gw_take_conditions(c, "", &c->cond);
     c->out.version = pl_gw_version(c, pl_gw_param(c, "versionId"));
-    if (bad || part != 1) { /* an object is told as one part */
-        pl_gw_fail(c, bad ? "InvalidArgument" : "InvalidPart", NULL);
-    } else if (is_head) {
+    if (!take_part(c, &range)) {
+        return;
+    }
+    if (pl_str_is(c->http->method, "HEAD")) {
         head(c, &range);
     } else if (range.kind != PL_RANGE_SUFFIX || suffix(c, &range)) {
         get(c, &range);
@@ -275,21 +317,55 @@ static bool wants(struct pl_gw_call *c, const char *what)
     return false;
 }
 
-static void checksum(struct pl_buf *b, const char *text)
+static void checksum(struct pl_buf *b, const pail_info *i)
 {
-    struct pl_str value = pl_str_c(text), name = pl_str_split(&value, ':');
-    char element[32] = "Checksum";
-    size_t n = strlen(element);
-    if (!value.ptr || n + name.len >= sizeof element) {
-        return;
+    const char *sum = i->composite_checksum ? i->composite_checksum : i->checksum;
+    if (sum) {
+        pl_buf_puts(b, "<Checksum>");
+        pl_gw_sum_text(b, sum);
+        pl_gw_text(b, "ChecksumType", i->composite_checksum ? "COMPOSITE" : "FULL_OBJECT");
+        pl_buf_puts(b, "</Checksum>");
     }
-    for (size_t i = 0; i < name.len; i++) {
-        char d = name.ptr[i];
-        element[n + i] = (char)(d >= 'a' && d <= 'z' ? d - 'a' + 'A' : d);
+}
+
+/* SPEC S3 GetObjectAttributes, ObjectParts: in pages; where the parts came without checksums S3
+ * tells their number alone, here also their sizes. */
+static bool object_parts(struct pl_gw_call *c, struct pl_buf *b)
+{
+    const char *max_text = pl_gw_header(c, "x-amz-max-parts"),
+               *after_text = pl_gw_header(c, "x-amz-part-number-marker");
+    uint64_t max = 1000, after = 0;
+    struct pl_gw_parts all;
+    if ((max_text && !pl_str_u64(pl_str_c(max_text), &max)) ||
+        (after_text && !pl_str_u64(pl_str_c(after_text), &after))) {
+        pl_gw_fail(c, "InvalidArgument", NULL);
+        return false;
     }
-    element[n + name.len] = '\0';
-    pl_buf_printf(b, "<Checksum><%s>%.*s</%s>", element, (int)value.len, value.ptr, element);
-    pl_buf_puts(b, "<ChecksumType>FULL_OBJECT</ChecksumType></Checksum>");
+    pail_code rc = c->g->caps.keeps_sums ? pl_gw_all_parts(c, NULL, &all) : PAIL_E_UNSUPPORTED;
+    if (rc || all.count == 0) {
+        return true;
+    }
+    size_t at = 0, n = 0;
+    max = max < 1000 ? max : 1000;
+    while (at < all.count && all.parts[at].number <= after) {
+        at++;
+    }
+    n = all.count - at < max ? all.count - at : (size_t)max;
+    pl_buf_puts(b, "<ObjectParts>");
+    pl_gw_u64(b, "PartsCount", all.count);
+    pl_gw_u64(b, "PartNumberMarker", after);
+    pl_gw_u64(b, "NextPartNumberMarker", n ? all.parts[at + n - 1].number : 0);
+    pl_gw_u64(b, "MaxParts", max);
+    pl_gw_bool(b, "IsTruncated", at + n < all.count);
+    for (size_t i = at; i < at + n; i++) {
+        pl_buf_puts(b, "<Part>");
+        pl_gw_u64(b, "PartNumber", all.parts[i].number);
+        pl_gw_u64(b, "Size", all.parts[i].size);
+        pl_gw_sum_text(b, all.parts[i].checksum);
+        pl_buf_puts(b, "</Part>");
+    }
+    pl_buf_puts(b, "</ObjectParts>");
+    return true;
 }
 
 void pl_gw_object_attributes(struct pl_gw_call *c)
@@ -308,8 +384,11 @@ void pl_gw_object_attributes(struct pl_gw_call *c)
     if (wants(c, "ETag")) {
         pl_gw_text(b, "ETag", i.etag);
     }
-    if (wants(c, "Checksum") && i.checksum) {
-        checksum(b, i.checksum);
+    if (wants(c, "Checksum")) {
+        checksum(b, &i);
+    }
+    if (wants(c, "ObjectParts") && !object_parts(c, b)) {
+        return;
     }
     if (wants(c, "StorageClass")) {
         pl_gw_text(b, "StorageClass", i.storage_class ? i.storage_class : "STANDARD");

@@ -62,6 +62,9 @@ void pl_http_reply_header(struct pl_http_call *c, const char *name, struct pl_st
         c->reply_headers = more;
         c->reply_header_room = room;
     }
+    if (value.len == 0) {
+        value = PL_STR(" "); /* the library refuses an empty value; a blank reads as one */
+    }
     char *copy = pl_header_safe(value) ? pl_arena_dup(&c->arena, value) : NULL;
     char *name_copy = copy ? pl_arena_dup_c(&c->arena, name) : NULL;
     if (name_copy) {

@@ -1,4 +1,4 @@
-/* Listings: ListObjects, ListObjectsV2, ListObjectVersions, ListMultipartUploads, ListParts. */
+/* Listings: ListObjects, ListObjectsV2, ListObjectVersions, ListMultipartUploads. */
 #include "gateway/gateway.h"
 
 #include "codec/base64.h"
@@ -15,7 +15,7 @@ struct listing {
 };
 
 /* A provider's token is any text; in XML and in a query it travels as base64. */
-static const char *pack_token(struct pl_gw_call *c, const char *token)
+const char *pl_gw_pack_token(struct pl_gw_call *c, const char *token)
 {
     struct pl_buf b = PL_BUF_MAX(8192);
     pl_base64_encode(&b, token, strlen(token));
@@ -24,7 +24,7 @@ static const char *pack_token(struct pl_gw_call *c, const char *token)
     return text;
 }
 
-static const char *unpack_token(struct pl_gw_call *c, const char *text)
+const char *pl_gw_unpack_token(struct pl_gw_call *c, const char *text)
 {
     struct pl_buf b = PL_BUF_MAX(8192);
     bool ok = text && pl_base64_decode(&b, pl_str_c(text)) && !pl_buf_rc(&b) && b.len &&
@@ -162,8 +162,8 @@ void pl_gw_list_v2(struct pl_gw_call *c)
 {
     struct listing l = {.after = pl_gw_param(c, "start-after")};
     const char *said = pl_gw_param(c, "continuation-token"), *owner = pl_gw_param(c, "fetch-owner");
-    const char *token = unpack_token(c, said);
-    if (said && !token) {
+    const char *token = pl_gw_unpack_token(c, said);
+    if (said && *said && !token) {
         pl_gw_fail(c, "InvalidArgument", "The continuation token provided is incorrect");
         return;
     }
@@ -176,7 +176,7 @@ void pl_gw_list_v2(struct pl_gw_call *c)
     pl_gw_text(l.b, "ContinuationToken", said);
     pl_gw_key_text(l.b, "StartAfter", l.after, l.encoded);
     if (l.op->out.next_token) {
-        pl_gw_text(l.b, "NextContinuationToken", pack_token(c, l.op->out.next_token));
+        pl_gw_text(l.b, "NextContinuationToken", pl_gw_pack_token(c, l.op->out.next_token));
     }
     objects(&l, owner && strcmp(owner, "true") == 0);
     prefixes(&l);
@@ -188,7 +188,8 @@ void pl_gw_list_versions(struct pl_gw_call *c)
 {
     struct listing l = {.after = pl_gw_param(c, "key-marker")};
     const char *marker = pl_gw_param(c, "version-id-marker");
-    const char *token = marker && strcmp(marker, "null") != 0 ? unpack_token(c, marker) : NULL;
+    const char *token =
+        marker && strcmp(marker, "null") != 0 ? pl_gw_unpack_token(c, marker) : NULL;
     if (!take(c, &l, "max-keys") || !run(c, &l, PL_OP_LIST, token)) {
         return;
     }
@@ -198,7 +199,7 @@ void pl_gw_list_versions(struct pl_gw_call *c)
     pl_gw_u64(l.b, "MaxKeys", l.max);
     if (l.op->out.next_token) {
         pl_gw_key_text(l.b, "NextKeyMarker", last_key(&l), l.encoded);
-        pl_gw_text(l.b, "NextVersionIdMarker", pack_token(c, l.op->out.next_token));
+        pl_gw_text(l.b, "NextVersionIdMarker", pl_gw_pack_token(c, l.op->out.next_token));
     }
     for (size_t i = 0; i < l.op->out.item_count; i++) {
         const pail_info *item = &l.op->out.items[i];
@@ -213,7 +214,7 @@ void pl_gw_list_versions(struct pl_gw_call *c)
 void pl_gw_list_uploads(struct pl_gw_call *c)
 {
     struct listing l = {.after = pl_gw_param(c, "key-marker")};
-    const char *marker = pl_gw_param(c, "upload-id-marker"), *token = unpack_token(c, marker);
+    const char *marker = pl_gw_param(c, "upload-id-marker"), *token = pl_gw_unpack_token(c, marker);
     if (!take(c, &l, "max-uploads") || !run(c, &l, PL_OP_MP_LIST, token)) {
         return;
     }
@@ -223,7 +224,7 @@ void pl_gw_list_uploads(struct pl_gw_call *c)
     pl_gw_text(l.b, "UploadIdMarker", marker ? marker : "");
     if (l.op->out.next_token) {
         pl_gw_key_text(l.b, "NextKeyMarker", last_key(&l), l.encoded);
-        pl_gw_text(l.b, "NextUploadIdMarker", pack_token(c, l.op->out.next_token));
+        pl_gw_text(l.b, "NextUploadIdMarker", pl_gw_pack_token(c, l.op->out.next_token));
     }
     pl_gw_key_text(l.b, "Prefix", l.prefix ? l.prefix : "", l.encoded);
     pl_gw_key_text(l.b, "Delimiter", l.delimiter, l.encoded);
@@ -245,54 +246,4 @@ void pl_gw_list_uploads(struct pl_gw_call *c)
     }
     prefixes(&l);
     end(c, &l, "ListMultipartUploadsResult");
-}
-
-/* ---- parts ---- */
-
-static void parts(struct pl_gw_call *c, const struct pl_op *op, uint32_t max)
-{
-    struct pl_buf *b = pl_gw_xml(c, "ListPartsResult");
-    size_t n = op->out.part_count;
-    pl_gw_text(b, "Bucket", c->bucket);
-    pl_gw_text(b, "Key", c->key);
-    pl_gw_text(b, "UploadId", op->in.list.upload_id);
-    pl_gw_owner(b, "Initiator");
-    pl_gw_owner(b, "Owner");
-    pl_gw_text(b, "StorageClass", "STANDARD");
-    pl_gw_u64(b, "PartNumberMarker", op->in.list.after_part);
-    pl_gw_u64(b, "NextPartNumberMarker", n ? op->out.parts[n - 1].number : 0);
-    pl_gw_u64(b, "MaxParts", max);
-    pl_gw_bool(b, "IsTruncated", op->out.more_parts);
-    for (size_t i = 0; i < n; i++) {
-        pl_buf_puts(b, "<Part>");
-        pl_gw_u64(b, "PartNumber", op->out.parts[i].number);
-        pl_gw_time(b, "LastModified", c->begun_ms);
-        pl_gw_etag(b, op->out.parts[i].etag);
-        pl_gw_u64(b, "Size", op->out.parts[i].size);
-        pl_buf_puts(b, "</Part>");
-    }
-    pl_gw_xml_end(c, "ListPartsResult");
-}
-
-void pl_gw_list_parts(struct pl_gw_call *c)
-{
-    struct pl_simple s;
-    bool bad_max, bad_marker;
-    uint32_t max = pl_gw_number(c, "max-parts", PAGE, &bad_max);
-    uint32_t after = pl_gw_number(c, "part-number-marker", 0, &bad_marker);
-    if (bad_max || bad_marker || !c->g->caps.lists_parts) {
-        pl_gw_fail(c, bad_max || bad_marker ? "InvalidArgument" : "NotImplemented", NULL);
-        return;
-    }
-    struct pl_op *op = pl_gw_op(c, &s, PL_OP_MP_LIST, c->bucket, c->key);
-    if (!op) {
-        return;
-    }
-    op->in.list.upload_id = pl_gw_param(c, "uploadId");
-    op->in.list.max = max ? max : 1;
-    op->in.list.after_part = after;
-    if (pl_gw_run(&s) == PAIL_OK) {
-        parts(c, op, max);
-    }
-    pl_gw_op_end(c, &s, false);
 }

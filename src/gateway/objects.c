@@ -1,26 +1,79 @@
-/* Deletes, tags, and the calls of a multipart upload that move no bytes. */
+/* Deletes and tags. */
 #include "gateway/gateway.h"
 
-#include "codec/hex.h"
+#include <stdlib.h>
 
 /* ---- deletes ---- */
 
-void pl_gw_delete_object(struct pl_gw_call *c)
+static bool holds(const struct pl_gw_if *i, const pail_info *info)
+{
+    return (!i->has_size || info->size == i->size) &&
+           (!i->has_mtime || info->mtime_ms / 1000 == i->mtime_ms / 1000);
+}
+
+/* Size and time are those of an object that is then deleted by its ETag only, so nothing that comes
+ * between is lost. SPEC S3 DeleteObject, x-amz-if-match-size: 412 where it does not match, 204
+ * where there is no object. *etag: what the delete is to be pinned with. */
+static pail_code look_first(struct pl_gw_call *c, const struct pl_name *name,
+                            const struct pl_gw_if *i, const char **etag)
 {
     struct pl_simple s;
-    struct pl_op *op = pl_gw_op(c, &s, PL_OP_DELETE, c->bucket, c->key);
+    struct pl_op *op = pl_gw_op(c, &s, PL_OP_STAT, c->bucket, name->key);
     if (!op) {
+        return PAIL_E_NO_MEMORY;
+    }
+    op->version = name->version;
+    pail_code rc = pl_gw_run(&s);
+    if (rc == PAIL_OK && !holds(i, &op->out.info)) {
+        rc = PAIL_E_PRECONDITION;
+    } else if (rc == PAIL_OK && !i->etag) {
+        *etag = pl_arena_dup_c(c->arena, op->out.info.etag);
+    }
+    pl_gw_op_end(c, &s, true);
+    return rc;
+}
+
+/* SPEC S3 DeleteObject: what is not there is as good as deleted. *err: yours. */
+static pail_code delete_one(struct pl_gw_call *c, const struct pl_name *name,
+                            const struct pl_gw_if *i, struct pail_error **err)
+{
+    struct pl_simple s;
+    const char *etag = i->etag;
+    pail_code rc = i->has_size || i->has_mtime ? look_first(c, name, i, &etag) : PAIL_OK;
+    struct pl_op *op = rc ? NULL : pl_gw_op(c, &s, PL_OP_DELETE, c->bucket, name->key);
+    if (op) {
+        op->version = name->version;
+        op->cond.if_match = etag;
+        (void)pl_gw_run(&s);
+        rc = pl_task_result(&s.task, NULL, err);
+    } else if (!rc) {
+        rc = PAIL_E_NO_MEMORY;
+    }
+    return rc == PAIL_E_NOT_FOUND || rc == PAIL_E_VERSION_NOT_FOUND ? PAIL_OK : rc;
+}
+
+void pl_gw_delete_object(struct pl_gw_call *c)
+{
+    const char *size = pl_gw_header(c, "x-amz-if-match-size"),
+               *time = pl_gw_header(c, "x-amz-if-match-last-modified-time");
+    struct pl_name name = {c->key, pl_gw_version(c, pl_gw_param(c, "versionId"))};
+    struct pl_gw_if i = {.has_size = size != NULL, .has_mtime = time != NULL};
+    struct pail_error *e = NULL;
+    if ((size && !pl_str_u64(pl_str_c(size), &i.size)) ||
+        (time && !pl_date_http_parse(pl_str_c(time), &i.mtime_ms) &&
+         !pl_date_iso_parse(pl_str_c(time), &i.mtime_ms))) {
+        pl_gw_fail(c, "InvalidArgument", "x-amz-if-match- headers are a size and a date");
         return;
     }
-    pl_gw_take_conditions(c, "", &op->cond);
-    op->version = pl_gw_version(c, pl_gw_param(c, "versionId"));
-    pail_code rc = pl_gw_run(&s);
-    /* SPEC S3 DeleteObject: what is not there is as good as deleted. */
-    bool gone = rc == PAIL_E_NOT_FOUND || rc == PAIL_E_VERSION_NOT_FOUND;
-    pl_gw_op_end(c, &s, gone);
-    if (rc == PAIL_OK || gone) {
+    pl_gw_take_conditions(c, "", &c->cond);
+    i.etag = c->cond.if_match;
+    pail_code rc = delete_one(c, &name, &i, &e);
+    if (rc == PAIL_OK) {
         pl_gw_reply(c, 204);
+    } else if (!c->error) {
+        pl_gw_fail_op(c, rc, e);
     }
+    pail_error_free(e);
 }
 
 struct deletes {
@@ -29,17 +82,15 @@ struct deletes {
     size_t at;
 };
 
-static void one_deleted(const char *key, const pail_error *err, void *ctx)
+static void tell(struct deletes *d, const struct pl_name *name, const pail_error *err)
 {
-    struct deletes *d = ctx;
-    const char *version = d->names->names[d->at++].version;
     bool gone = !err || err->code == PAIL_E_NOT_FOUND || err->code == PAIL_E_VERSION_NOT_FOUND;
     if (gone && d->names->quiet) {
         return;
     }
     pl_buf_puts(d->b, gone ? "<Deleted>" : "<Error>");
-    pl_gw_text(d->b, "Key", key);
-    pl_gw_text(d->b, "VersionId", version);
+    pl_gw_text(d->b, "Key", name->key);
+    pl_gw_text(d->b, "VersionId", name->version);
     if (!gone) {
         pl_gw_text(d->b, "Code", pl_gw_error_code(err->code));
         pl_gw_text(d->b, "Message", pail_error_message(err));
@@ -47,17 +98,33 @@ static void one_deleted(const char *key, const pail_error *err, void *ctx)
     pl_buf_puts(d->b, gone ? "</Deleted>" : "</Error>");
 }
 
-/* Keys that no store takes do not exist. */
-static void drop_impossible(struct pl_gw_names *names, struct deletes *d)
+static void one_deleted(const char *key, const pail_error *err, void *ctx)
+{
+    struct deletes *d = ctx;
+    struct pl_name name = {key, d->names->names[d->at++].version};
+    tell(d, &name, err);
+}
+
+/* Keys that no store takes do not exist. Those with conditions are deleted here, one by one; what
+ * is left needs no look. */
+static void delete_singles(struct pl_gw_call *c, struct pl_gw_names *names, struct deletes *d)
 {
     size_t n = 0;
-    for (size_t i = 0; i < names->count; i++) {
-        if (pl_key_check(names->names[i].key, NULL) == PAIL_OK) {
-            names->names[n++] = names->names[i];
-        } else if (!names->quiet) {
-            pl_buf_puts(d->b, "<Deleted>");
-            pl_gw_text(d->b, "Key", names->names[i].key);
-            pl_buf_puts(d->b, "</Deleted>");
+    for (size_t k = 0; k < names->count && !c->error; k++) {
+        const struct pl_name name = names->names[k];
+        const struct pl_gw_if *i = &names->conditions[k];
+        struct pail_error *e = NULL;
+        if (pl_key_check(name.key, NULL) != PAIL_OK) {
+            tell(d, &name, NULL);
+        } else if (!i->etag && !i->has_size && !i->has_mtime) {
+            names->names[n++] = name;
+        } else {
+            pail_code rc = delete_one(c, &name, i, &e);
+            if (rc && !e) {
+                pl_fail(&e, rc, "a condition of the request does not hold");
+            }
+            tell(d, &name, e);
+            pail_error_free(e);
         }
     }
     names->count = n;
@@ -76,10 +143,10 @@ void pl_gw_delete_objects(struct pl_gw_call *c)
                                   .bucket = c->bucket,
                                   .each = one_deleted,
                                   .each_ctx = &d};
-    drop_impossible(&names, &d);
+    delete_singles(c, &names, &d);
     many.names = names.names;
     many.count = names.count;
-    if (names.count) {
+    if (names.count && !c->error) {
         pl_delete_many_init(&many);
         (void)pl_task_run(&many.task);
         pail_code rc = pl_task_result(&many.task, NULL, &e);
@@ -96,6 +163,35 @@ void pl_gw_delete_objects(struct pl_gw_call *c)
 
 /* ---- tags ---- */
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const pail_kv *)a)->name, ((const pail_kv *)b)->name);
+}
+
+/* A set has no order; by name the answer is the same whatever the store gives. */
+static void tag_set(struct pl_gw_call *c, const pail_kv *tags, size_t count)
+{
+    pail_kv *sorted = pl_arena_alloc(c->arena, (count + 1) * sizeof *sorted);
+    struct pl_buf *b = pl_gw_xml(c, "Tagging");
+    for (size_t i = 0; sorted && i < count; i++) {
+        sorted[i] = tags[i];
+    }
+    if (!sorted) {
+        pl_gw_fail(c, "SlowDown", NULL);
+        return;
+    }
+    qsort(sorted, count, sizeof *sorted, by_name);
+    pl_buf_puts(b, "<TagSet>");
+    for (size_t i = 0; i < count; i++) {
+        pl_buf_puts(b, "<Tag>");
+        pl_gw_text(b, "Key", sorted[i].name);
+        pl_gw_text(b, "Value", sorted[i].value);
+        pl_buf_puts(b, "</Tag>");
+    }
+    pl_buf_puts(b, "</TagSet>");
+    pl_gw_xml_end(c, "Tagging");
+}
+
 void pl_gw_get_tags(struct pl_gw_call *c)
 {
     struct pl_simple s;
@@ -105,16 +201,7 @@ void pl_gw_get_tags(struct pl_gw_call *c)
     }
     op->version = pl_gw_version(c, pl_gw_param(c, "versionId"));
     if (pl_gw_run(&s) == PAIL_OK) {
-        struct pl_buf *b = pl_gw_xml(c, "Tagging");
-        pl_buf_puts(b, "<TagSet>");
-        for (size_t i = 0; i < op->out.info.tag_count; i++) {
-            pl_buf_puts(b, "<Tag>");
-            pl_gw_text(b, "Key", op->out.info.tags[i].name);
-            pl_gw_text(b, "Value", op->out.info.tags[i].value);
-            pl_buf_puts(b, "</Tag>");
-        }
-        pl_buf_puts(b, "</TagSet>");
-        pl_gw_xml_end(c, "Tagging");
+        tag_set(c, op->out.info.tags, op->out.info.tag_count);
     }
     pl_gw_op_end(c, &s, false);
 }
@@ -148,114 +235,4 @@ void pl_gw_put_tags(struct pl_gw_call *c)
 void pl_gw_delete_tags(struct pl_gw_call *c)
 {
     set_tags(c, NULL, 0, 204);
-}
-
-/* ---- multipart ---- */
-
-void pl_gw_begin_upload(struct pl_gw_call *c)
-{
-    struct pl_simple s;
-    if (!pl_gw_take_attributes(c, &c->attr)) {
-        return;
-    }
-    struct pl_op *op = pl_gw_op(c, &s, PL_OP_MP_BEGIN, c->bucket, c->key);
-    if (!op) {
-        return;
-    }
-    op->attr = &c->attr;
-    pl_gw_take_conditions(c, "", &op->cond);
-    if (pl_gw_run(&s) == PAIL_OK) {
-        struct pl_buf *b = pl_gw_xml(c, "InitiateMultipartUploadResult");
-        pl_gw_text(b, "Bucket", c->bucket);
-        pl_gw_text(b, "Key", c->key);
-        pl_gw_text(b, "UploadId", op->out.upload_id);
-        pl_gw_xml_end(c, "InitiateMultipartUploadResult");
-    }
-    pl_gw_op_end(c, &s, false);
-}
-
-void pl_gw_abort_upload(struct pl_gw_call *c)
-{
-    struct pl_simple s;
-    struct pl_op *op = pl_gw_op(c, &s, PL_OP_MP_ABORT, c->bucket, c->key);
-    if (!op) {
-        return;
-    }
-    op->in.mp.upload_id = pl_gw_param(c, "uploadId");
-    pail_code rc = pl_gw_run(&s);
-    pl_gw_op_end(c, &s, false);
-    if (rc == PAIL_OK) {
-        pl_gw_reply(c, 204);
-    }
-}
-
-/* The form that S3 gives: MD5 of the parts' MD5s, and their number. Parts that were copied have an
- * ETag of another form, whose text counts. NULL: no memory, or no MD5 here. */
-static const char *etag_of(struct pl_gw_call *c, const struct pl_part *parts, size_t count)
-{
-    struct pl_digest d = {0};
-    struct pl_sum_value v;
-    char hex[33];
-    if (pl_digest_init(&d, PL_SUM_MD5, NULL)) {
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        unsigned char md5[16];
-        bool is_md5 = pl_hex_decode(md5, sizeof md5, pl_str_c(parts[i].etag));
-        pl_digest_update(&d, is_md5 ? (const void *)md5 : parts[i].etag,
-                         is_md5 ? sizeof md5 : strlen(parts[i].etag));
-    }
-    pail_code rc = pl_digest_final(&d, &v, NULL);
-    pl_digest_dispose(&d);
-    if (rc) {
-        return NULL;
-    }
-    struct pl_buf b = PL_BUF_MAX(64);
-    pl_hex_encode(hex, v.bytes, v.len);
-    pl_buf_printf(&b, "%s-%zu", hex, count);
-    const char *text = pl_arena_dup(c->arena, pl_buf_view(&b));
-    pl_buf_dispose(&b);
-    return text;
-}
-
-static void finished(struct pl_gw_call *c, const char *etag)
-{
-    struct pl_buf *b = pl_gw_xml(c, "CompleteMultipartUploadResult");
-    struct pl_str host = pl_http_call_header(c->http, "host");
-    struct pl_buf location = PL_BUF_MAX(8192);
-    pl_buf_printf(&location, "http://%.*s/%s/%s", (int)host.len, host.ptr ? host.ptr : "",
-                  c->bucket, c->key);
-    pl_gw_text(b, "Location", pl_buf_rc(&location) ? NULL : location.ptr);
-    pl_gw_text(b, "Bucket", c->bucket);
-    pl_gw_text(b, "Key", c->key);
-    pl_gw_etag(b, etag);
-    pl_buf_dispose(&location);
-    pl_gw_xml_end(c, "CompleteMultipartUploadResult");
-}
-
-void pl_gw_finish_upload(struct pl_gw_call *c)
-{
-    struct pl_simple s;
-    struct pl_part *parts;
-    size_t count;
-    if (!pl_gw_read_parts(c, &parts, &count)) {
-        return;
-    }
-    struct pl_op *op = pl_gw_op(c, &s, PL_OP_MP_FINISH, c->bucket, c->key);
-    if (!op) {
-        return;
-    }
-    pl_gw_take_conditions(c, "", &op->cond);
-    op->in.mp.upload_id = pl_gw_param(c, "uploadId");
-    op->in.mp.parts = parts;
-    op->in.mp.count = count;
-    op->in.mp.etag = c->g->caps.keeps_etag ? etag_of(c, parts, count) : NULL;
-    pail_code rc = pl_gw_run(&s);
-    if (rc == PAIL_OK) {
-        finished(c, op->out.info.etag);
-    }
-    pl_gw_op_end(c, &s, rc == PAIL_E_BAD_ARGUMENT);
-    if (rc == PAIL_E_BAD_ARGUMENT) { /* a part is not as the list says */
-        pl_gw_fail(c, "InvalidPart", NULL);
-    }
 }

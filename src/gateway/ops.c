@@ -26,6 +26,20 @@ pail_code pl_gw_run(struct pl_simple *s)
     return pl_task_run(&s->task);
 }
 
+bool pl_gw_look(struct pl_gw_call *c, pail_info *info)
+{
+    struct pl_simple s;
+    struct pl_op *op = pl_gw_op(c, &s, PL_OP_STAT, c->bucket, c->key);
+    bool ok = op && pl_gw_run(&s) == PAIL_OK;
+    if (ok) {
+        pl_info_copy(c->arena, info, &op->out.info);
+    }
+    if (op) {
+        pl_gw_op_end(c, &s, true);
+    }
+    return ok;
+}
+
 void pl_gw_op_end(struct pl_gw_call *c, struct pl_simple *s, bool quiet)
 {
     struct pail_error *e = NULL;

@@ -27,6 +27,7 @@ static struct pl_op *make_op(struct pl_gw_call *c, struct pl_simple *s, struct p
     }
     op->in.put.source = source;
     op->in.put.etag = c->g->caps.keeps_etag && c->body.has_md5 ? c->body.md5_hex : NULL;
+    op->in.put.checksum = c->g->caps.keeps_sums && c->body.has_sum ? c->body.sum_text : NULL;
     if (part) {
         bool bad;
         op->in.put.upload_id = pl_gw_param(c, "uploadId");
@@ -197,22 +198,21 @@ void pl_gw_put_small(struct pl_gw_call *c)
         keep_result(c, op);
     }
     op->in.put.source = NULL;
-    pl_gw_op_end(c, &s, false);
+    struct pail_error *e = NULL;
+    pail_code rc = pl_task_result(&s.task, NULL, &e);
+    if (rc) {
+        pl_gw_fail_write(c, rc, e);
+    }
+    pail_error_free(e);
 }
 
 static void reply(struct pl_gw_call *c)
 {
     const struct pl_gw_body *b = &c->body;
-    struct pl_buf name = PL_BUF_MAX(64);
     pl_gw_etag_header(c, c->worker.etag);
-    if (b->has_sum) {
-        pl_buf_printf(&name, "x-amz-checksum-%s", pl_sum_name(b->sum_kind));
-        pl_gw_header_text(c, name.ptr, b->sum_base64);
-        if (!is_part(c)) {
-            pl_gw_header_text(c, "x-amz-checksum-type", "FULL_OBJECT");
-        }
+    if (b->has_sum && pl_gw_sum_header(c, b->sum_text) && !is_part(c)) {
+        pl_gw_header_text(c, "x-amz-checksum-type", "FULL_OBJECT");
     }
-    pl_buf_dispose(&name);
     pl_gw_reply(c, 200);
 }
 
@@ -221,7 +221,7 @@ void pl_gw_put_finish(struct pl_gw_call *c)
     if (c->worker.runs) {
         pl_gw_worker_join(c);
         if (!c->error && c->worker.rc) {
-            pl_gw_fail_op(c, c->worker.rc, c->worker.error);
+            pl_gw_fail_write(c, c->worker.rc, c->worker.error);
         }
     } else if (!c->error) {
         pl_gw_put_small(c);

@@ -141,23 +141,21 @@ static void metadata_headers(struct pl_gw_call *c, const pail_info *i)
     }
 }
 
-/* "crc64nvme:BASE64" as the header of that name. Not with a range: it is the whole object's, and
- * clients hold it against the bytes that they got. */
-static void checksum_header(struct pl_gw_call *c, const char *checksum)
+/* Where it was asked for. Not with a range: it is the whole object's, and clients hold it against
+ * the bytes that they got. With partNumber it is that of the part. */
+static void checksum_header(struct pl_gw_call *c, const pail_info *i)
 {
-    struct pl_str value = pl_str_c(checksum), name = pl_str_split(&value, ':');
-    struct pl_buf header = PL_BUF_MAX(64);
-    const char *mode = pl_gw_header(c, "x-amz-checksum-mode");
-    if (!checksum || !value.ptr || !mode || !pl_str_ieq(pl_str_c(mode), PL_STR("ENABLED")) ||
-        pl_gw_header(c, "range")) {
+    const char *mode = pl_gw_header(c, "x-amz-checksum-mode"), *sum = c->out.part_sum;
+    if (!mode || !pl_str_ieq(pl_str_c(mode), PL_STR("ENABLED")) || pl_gw_header(c, "range")) {
         return;
     }
-    pl_buf_printf(&header, "x-amz-checksum-%.*s", (int)name.len, name.ptr);
-    if (!pl_buf_rc(&header)) {
-        pl_http_reply_header(c->http, header.ptr, value);
-        pl_http_reply_header(c->http, "x-amz-checksum-type", PL_STR("FULL_OBJECT"));
+    if (!c->out.of_part) {
+        sum = i->composite_checksum ? i->composite_checksum : i->checksum;
     }
-    pl_buf_dispose(&header);
+    if (pl_gw_sum_header(c, sum)) {
+        pl_gw_header_text(c, "x-amz-checksum-type",
+                          i->composite_checksum ? "COMPOSITE" : "FULL_OBJECT");
+    }
 }
 
 void pl_gw_object_headers(struct pl_gw_call *c, const pail_info *i)
@@ -179,7 +177,7 @@ void pl_gw_object_headers(struct pl_gw_call *c, const pail_info *i)
         {"Content-Language", "response-content-language", i->content_language},
         {"Content-Disposition", "response-content-disposition", i->content_disposition},
         {"Cache-Control", "response-cache-control", i->cache_control},
-        {"Expires", "response-expires", NULL},
+        {"Expires", "response-expires", i->expires},
     };
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
         const char *set = c->who ? pl_gw_param(c, fields[f].param) : NULL;
@@ -193,6 +191,6 @@ void pl_gw_object_headers(struct pl_gw_call *c, const pail_info *i)
     if (i->storage_class && strcmp(i->storage_class, "STANDARD") != 0) {
         pl_gw_header_text(c, "x-amz-storage-class", i->storage_class);
     }
-    checksum_header(c, i->checksum);
+    checksum_header(c, i);
     pl_buf_dispose(&tags);
 }

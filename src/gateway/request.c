@@ -201,7 +201,7 @@ static const char *without_aws_chunked(struct pl_gw_call *c, const char *encodin
     while (rest.ptr && rest.len) {
         struct pl_str one = pl_str_trim(pl_str_split(&rest, ','));
         if (one.len && !pl_str_ieq(one, PL_STR("aws-chunked"))) {
-            pl_buf_puts(&b, b.len ? "," : "");
+            pl_buf_puts(&b, b.len ? ", " : "");
             pl_buf_str(&b, one);
         }
     }
@@ -219,7 +219,8 @@ bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out)
                                  without_aws_chunked(c, pl_gw_header(c, "content-encoding")),
                              .content_language = pl_gw_header(c, "content-language"),
                              .content_disposition = pl_gw_header(c, "content-disposition"),
-                             .cache_control = pl_gw_header(c, "cache-control")};
+                             .cache_control = pl_gw_header(c, "cache-control"),
+                             .expires = pl_gw_header(c, "expires")};
     if (!out->content_type || !*out->content_type) {
         const char *guess = c->key ? pl_mime_by_name(pl_str_c(c->key)) : NULL;
         out->content_type = guess ? guess : "binary/octet-stream";
@@ -231,7 +232,7 @@ bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out)
 }
 
 /* Without quotes; a list of several stays as it is and matches nothing. */
-static const char *etag_of(struct pl_gw_call *c, const char *text)
+const char *pl_gw_unquoted(struct pl_gw_call *c, const char *text)
 {
     size_t n = text ? strlen(text) : 0;
     if (n >= 2 && text[0] == '"' && text[n - 1] == '"') {
@@ -260,8 +261,8 @@ static const char *prefixed(struct pl_gw_call *c, const char *prefix, const char
 
 void pl_gw_take_conditions(struct pl_gw_call *c, const char *prefix, pail_conditions *out)
 {
-    out->if_match = etag_of(c, prefixed(c, prefix, "if-match"));
-    out->if_none_match = etag_of(c, prefixed(c, prefix, "if-none-match"));
+    out->if_match = pl_gw_unquoted(c, prefixed(c, prefix, "if-match"));
+    out->if_none_match = pl_gw_unquoted(c, prefixed(c, prefix, "if-none-match"));
     out->if_modified_since_ms = time_of(prefixed(c, prefix, "if-modified-since"));
     out->if_unmodified_since_ms = time_of(prefixed(c, prefix, "if-unmodified-since"));
 }

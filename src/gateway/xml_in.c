@@ -30,7 +30,26 @@ struct deletes {
     struct pl_gw_call *c;
     struct pl_gw_names *out;
     struct pl_name now;
+    struct pl_gw_if now_if;
 };
+
+/* SPEC S3 ObjectIdentifier: ETag, Size and LastModifiedTime must match, or the object stays.
+ * False: the text is none of its element. */
+static bool take_condition(struct deletes *d, struct pl_str name, struct pl_str text)
+{
+    struct pl_gw_if *now = &d->now_if;
+    text = pl_str_trim(text);
+    if (pl_str_is(name, "ETag")) {
+        now->etag = pl_gw_unquoted(d->c, pl_arena_dup(d->c->arena, text));
+    } else if (pl_str_is(name, "Size")) {
+        now->has_size = true;
+        return pl_str_u64(text, &now->size);
+    } else if (pl_str_is(name, "LastModifiedTime")) {
+        now->has_mtime = true;
+        return pl_date_http_parse(text, &now->mtime_ms) || pl_date_iso_parse(text, &now->mtime_ms);
+    }
+    return true;
+}
 
 static pail_code close_delete(void *ctx, int depth, struct pl_str name, struct pl_str text)
 {
@@ -40,14 +59,18 @@ static pail_code close_delete(void *ctx, int depth, struct pl_str name, struct p
         d->now.key = pl_arena_dup(a, text);
     } else if (depth == 3 && pl_str_is(name, "VersionId")) {
         d->now.version = pl_gw_version(d->c, pl_arena_dup(a, text));
+    } else if (depth == 3 && !take_condition(d, name, text)) {
+        return PAIL_E_PROTOCOL;
     } else if (depth == 2 && pl_str_is(name, "Quiet")) {
         d->out->quiet = pl_str_is(text, "true");
     } else if (depth == 2 && pl_str_is(name, "Object")) {
         if (!d->now.key || d->out->count == DELETES_MAX) {
             return PAIL_E_PROTOCOL;
         }
+        d->out->conditions[d->out->count] = d->now_if;
         d->out->names[d->out->count++] = d->now;
         d->now = (struct pl_name){0};
+        d->now_if = (struct pl_gw_if){0};
     }
     return a->failed ? PAIL_E_NO_MEMORY : wrong_root(depth, name, "Delete");
 }
@@ -57,7 +80,8 @@ bool pl_gw_read_delete(struct pl_gw_call *c, struct pl_gw_names *out)
     struct deletes d = {.c = c, .out = out};
     static const struct pl_xml_events events = {.close = close_delete};
     out->names = pl_arena_alloc(c->arena, DELETES_MAX * sizeof *out->names);
-    if (!out->names) {
+    out->conditions = pl_arena_alloc(c->arena, DELETES_MAX * sizeof *out->conditions);
+    if (!out->names || !out->conditions) {
         pl_gw_fail(c, "SlowDown", NULL);
         return false;
     }
@@ -79,13 +103,17 @@ struct parts {
     bool unordered;
 };
 
-static const char *unquoted(struct pl_arena *a, struct pl_str text)
+/* <ChecksumSHA256> as "sha256:BASE64"; NULL: it is another element. */
+static const char *checksum_of(struct pl_gw_call *c, struct pl_str name, struct pl_str text)
 {
-    text = pl_str_trim(text);
-    if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"') {
-        text = pl_str_n(text.ptr + 1, text.len - 2);
-    }
-    return pl_arena_dup(a, text);
+    enum pl_sum sum = pl_sum_by_name(pl_str_n(name.ptr + 8, name.len - 8));
+    struct pl_buf b = PL_BUF_MAX(256);
+    pl_buf_printf(&b, "%s:", pl_sum_name(sum));
+    pl_buf_str(&b, pl_str_trim(text));
+    const char *made =
+        sum != PL_SUM_NONE && !pl_buf_rc(&b) ? pl_arena_dup(c->arena, pl_buf_view(&b)) : NULL;
+    pl_buf_dispose(&b);
+    return made;
 }
 
 static pail_code close_part(void *ctx, int depth, struct pl_str name, struct pl_str text)
@@ -98,7 +126,9 @@ static pail_code close_part(void *ctx, int depth, struct pl_str name, struct pl_
         }
         p->now.number = (uint32_t)n;
     } else if (depth == 3 && pl_str_is(name, "ETag")) {
-        p->now.etag = unquoted(p->c->arena, text);
+        p->now.etag = pl_gw_unquoted(p->c, pl_arena_dup(p->c->arena, pl_str_trim(text)));
+    } else if (depth == 3 && pl_str_starts(name, PL_STR("Checksum"))) {
+        p->now.checksum = checksum_of(p->c, name, text);
     } else if (depth == 2 && pl_str_is(name, "Part")) {
         if (!p->now.number || !p->now.etag || p->count == PARTS_MAX) {
             return PAIL_E_PROTOCOL;

@@ -72,7 +72,7 @@ class Ways(unittest.TestCase):
                 ("get_object", {"Bucket": "no-such-bucket", "Key": "x"}, "NoSuchBucket"),
                 ("create_bucket", {"Bucket": "ways"}, "BucketAlreadyOwnedByYou"),
                 ("get_bucket_policy", {"Bucket": "ways"}, "NoSuchBucketPolicy"),
-                ("put_bucket_acl", {"Bucket": "ways", "ACL": "private"}, "NotImplemented")):
+                ("put_bucket_acl", {"Bucket": "ways", "ACL": "public-read"}, "NotImplemented")):
             with self.assertRaises(self.s3.exceptions.ClientError) as raised:
                 getattr(self.s3, call)(**options)
             self.assertEqual(raised.exception.response["Error"]["Code"], code)
