@@ -27,6 +27,7 @@ describe() {
     clients)        echo 'not a server: the independent clients of the interop tests' ;;
     tools)          echo 'not a server: the clients of the gateway tests that are written in Python' ;;
     mc)             echo 'not a server: MinIO'"'"'s client, for the gateway tests' ;;
+    s3tests)        echo 'not a server: what ceph/s3-tests needs, where PAIL_S3TESTS names a checkout' ;;
     format)         echo 'not a server: the clang-format that lint uses' ;;
     *)              return 1 ;;
   esac

@@ -61,6 +61,10 @@ done
 install_clients() { venv clients "$CLIENT_PACKAGES"; }
 install_tools()   { venv tools "$TOOL_PACKAGES"; }
 install_mc()      { gobuild mc "$MC_MODULE"; }
+install_s3tests() {
+  [ -n "${PAIL_S3TESTS:-}" ] || { say 's3tests: PAIL_S3TESTS names no checkout, so nothing is needed'; return 0; }
+  venv s3tests "$S3TESTS_PACKAGES"
+}
 install_format()  { venv format "$FORMAT_PACKAGES"; }
 
 # ---- the subcommands --------------------------------------------------------
@@ -186,7 +190,7 @@ main() {
     stop)    do_stop "$@" ;;
     status)  do_status ;;
     env)     do_env "$@" ;;
-    list)    local n; for n in $SERVERS clients tools mc format pythons; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
+    list)    local n; for n in $SERVERS clients tools mc s3tests format pythons; do printf '%-15s %s\n' "$n" "$(describe "$n")"; done
              printf '%-15s %s\n' default "group: $DEFAULT_SET" all "group: $USED_SET" ;;
     installed) [ $# -eq 1 ] || die 'installed needs a name'; installed "$1" ;;
     logs)    [ $# -ge 1 ] || die 'logs needs a name'; tail -n "${2:-50}" "$LOGS/$1.log" ;;

