@@ -347,7 +347,7 @@ static void test_arc__reads_no_other_file(void)
                                          "Basic realm=/var/opt/azcmagent/tokens/../x.key",
                                          "Basic realm=/var/opt/azcmagent/tokens/one.txt",
                                          "Basic realm=one.key",
-                                         "Bearer realm=" ARC_FILE,
+                                         ("Bearer realm=" ARC_FILE),
                                          ""};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         begin_arc();
