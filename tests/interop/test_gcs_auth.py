@@ -96,6 +96,42 @@ class Auth(Strict):
             self.assertIn(word, run.stderr)
             self.assertNotIn(b'HIDDEN', run.stderr)
 
+    def test_hmac_key_alone_speaks_the_xml_api(self):
+        key = ['google_hmac_access_id=GOOGHMACID', 'google_hmac_secret=hmac-secret']
+        self.run_pail('cp', '-', 'gs://bucket-one/by-key', data=b'keyed', account=None, settings=key)
+        before = len(self.requests())
+        self.assertEqual(self.run_pail('cat', 'gs://bucket-one/by-key', account=None, settings=key), b'keyed')
+        self.assertEqual(self.requests()[before:], ['GET /bucket-one/by-key'])
+        self.assertEqual(self.run_pail('cat', 'gs://bucket-one/by-key'), b'keyed')  # the same store by JSON
+        self.assertNotEqual(self.pail('cp', '-n', '-', 'gs://bucket-one/by-key', account=None, settings=key).returncode, 0)
+        run = self.pail('cat', 'gs://bucket-one/by-key', account=None, settings=[key[0], 'google_hmac_secret=HIDDEN'])
+        self.assertIn(b'SignatureDoesNotMatch', run.stderr)
+        self.assertNotIn(b'HIDDEN', run.stderr)
+        run = self.pail('ls', 'gs://bucket-one/', account=None, settings=[*key, 'google_user_project=p'])
+        self.assertIn(b'google_user_project', run.stderr)
+
+    def test_hmac_key_beside_an_account_only_signs_urls(self):
+        key = ['google_hmac_access_id=GOOGHMACID', 'google_hmac_secret=hmac-secret']
+        before = len(self.requests())
+        self.run_pail('ls', 'gs://bucket-one/', settings=key)
+        self.assertIn('/storage/v1/b/bucket-one/o', self.requests()[before])
+
+    def test_calls_cost_the_requests_that_they_must(self):
+        data = b'x' * 40000
+        def cost(*args, **how):
+            before = len(self.requests())
+            self.run_pail(*args, **how)
+            return len(self.requests()) - before
+        self.assertEqual(cost('cp', '-', 'gs://bucket-one/n/small', data=b'x'), 1)
+        self.assertEqual(cost('cat', 'gs://bucket-one/n/small'), 1)
+        self.assertEqual(cost('stat', 'gs://bucket-one/n/small'), 1)
+        self.assertEqual(cost('ls', 'gs://bucket-one/n/'), 1)
+        self.assertEqual(cost('presign', 'gs://bucket-one/n/small'), 0)
+        for n in (2, 32, 33, 40):  # parts, composes, batches of deletes
+            size = -(-len(data) // n)
+            self.assertLessEqual(cost('cp', '-', 'gs://bucket-one/n/large', data=data, settings=['part_size=%d' % size]),
+                                 n + -(-n // 31) + 1)
+
     def test_signed_urls_read_and_write(self):
         key = 'gs://bucket-one/signed/a b+%é'
         self.run_pail('cp', '-', key, data=b'signed')

@@ -4,7 +4,7 @@
                   [--tls CERT_AND_KEY] [--exit-on-eof]
 
 Prints "ready PORT". Each request needs a bearer token - one that a login gave out, TOKEN, or a JWT that the account
-signed itself - or, on /BUCKET/KEY, a V4 signature; both are verified with the public key. Preconditions hold
+signed itself - or, on /BUCKET/KEY, a V4 signature; both are verified with the public key. The XML API takes HMAC keys. Preconditions hold
 everywhere, generations are exact, hashes are compared, pages are cut as asked, sessions and customer keys are exact.
 /-/requests tells what came in. PUT /-/faults takes {METHOD: [INSTRUCTION, ...]} for the next requests of a method, in
 the words of Google's retry conformance tests, GET tells what is left of them: return-CODE, return-reset-connection, return-broken-stream[-after-nK],
@@ -27,6 +27,7 @@ import urllib.parse
 
 import gcs_strict_auth as logins
 import gcs_strict_sessions as sessions
+import gcs_strict_xml as xml_api
 from gcs_strict_store import Refused, Store, billed, error_of, insert, media, route, unb64url
 
 
@@ -228,6 +229,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.answer(200, {'access_token': token, 'expires_in': 3600, 'token_type': 'Bearer'})
 
     def xml(self, path, query, body):
+        if 'Authorization' in self.headers or 'X-Goog-Signature' not in query:
+            return xml_api.answer(self, path, query, body)
         self.signed(path, query)
         _, bucket, key = path.split('/', 2)
         bucket, key = urllib.parse.unquote(bucket), urllib.parse.unquote(key)
