@@ -12,6 +12,7 @@
 /* The parts of a container's large objects lie in CONTAINER+segments, as Swift's own S3 layer does
  * it: KEY/UPLOAD/NUMBER, and an empty KEY/UPLOAD as long as the upload is not finished. */
 #define PL_SWIFT_SEGMENTS "+segments"
+#define PL_SWIFT_OTHERS   "_segments" /* python-swiftclient's */
 enum {
     PL_SWIFT_BUCKETS_REMEMBERED = 64,
     PL_SWIFT_UPLOAD_ID = 32,
@@ -41,6 +42,7 @@ struct pl_swift_bucket {
     bool unsure; /* whether it exists is to be asked */
     bool exists;
     bool segments;  /* has a container of segments beside it */
+    bool others;    /* has one as python-swiftclient makes them, of what others store in parts */
     bool versioned; /* keeps what is replaced: then nobody may remove segments */
     char policy[PL_SWIFT_POLICY_MAX];
     int64_t until_ms;

@@ -53,7 +53,16 @@ static struct pl_errand *login_errand(struct pl_swift *s, struct pail_error **er
 
 /* ---- Questions to the account */
 
-enum question { ASK_INFO, ASK_BUCKET, ASK_SEGMENTS, ASK_BUCKET_KEY, ASK_ACCOUNT_KEY, SET_KEY, END };
+enum question {
+    ASK_INFO,
+    ASK_BUCKET,
+    ASK_SEGMENTS,
+    ASK_OTHERS,
+    ASK_BUCKET_KEY,
+    ASK_ACCOUNT_KEY,
+    SET_KEY,
+    END
+};
 
 struct ask_errand {
     struct pl_errand base; /* first */
@@ -79,8 +88,9 @@ static void write_target(struct ask_errand *e, struct pl_buf *target)
         pl_buf_putc(target, '/');
         pl_url_encode(target, pl_str_c(e->bucket), 0);
     }
-    if (e->at == ASK_SEGMENTS) {
-        pl_url_encode(target, PL_STR(PL_SWIFT_SEGMENTS), 0);
+    if (e->at == ASK_SEGMENTS || e->at == ASK_OTHERS) {
+        pl_url_encode(target, pl_str_c(e->at == ASK_OTHERS ? PL_SWIFT_OTHERS : PL_SWIFT_SEGMENTS),
+                      0);
     }
 }
 
@@ -228,6 +238,7 @@ static void keep_bucket(struct ask_errand *e, int64_t until_ms)
         b->unsure = false;
         b->exists = e->found.exists;
         b->segments = e->found.segments;
+        b->others = e->found.others;
         b->versioned = e->found.versioned;
         memcpy(b->policy, e->found.policy, sizeof b->policy);
         b->until_ms = until_ms;
@@ -296,6 +307,10 @@ static enum question take_bucket_answer(struct ask_errand *e, int64_t now_ms,
         }
     }
     e->found.segments = e->at == ASK_SEGMENTS && ok;
+    e->found.others = e->at == ASK_OTHERS && ok;
+    if (e->at == ASK_SEGMENTS && known && !ok) {
+        return ASK_OTHERS; /* where there are own ones, everything is looked at anyway */
+    }
     e->found.exists |= !known; /* nobody knows */
     keep_bucket(e, now_ms + (known && e->found.exists ? KNOWN_MS : UNKNOWN_MS));
     return END;
@@ -351,7 +366,8 @@ static enum pl_errand_step ask_next(struct pl_errand *base, int64_t now_ms,
         e->at = END;
         break;
     case ASK_BUCKET:
-    case ASK_SEGMENTS: e->at = take_bucket_answer(e, now_ms, answer); break;
+    case ASK_SEGMENTS:
+    case ASK_OTHERS: e->at = take_bucket_answer(e, now_ms, answer); break;
     case ASK_BUCKET_KEY:
     case ASK_ACCOUNT_KEY:
     case SET_KEY: e->at = take_key_answer(e, answer, err); break;

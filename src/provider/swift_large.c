@@ -44,7 +44,8 @@ bool pl_swift_add_mark(struct pl_op *op, struct pl_swift_memo *memo)
 
 bool pl_swift_removes_parts(const struct pl_swift_build *b)
 {
-    return b->s->remove_segments && b->bucket.segments && !b->bucket.versioned;
+    bool parts = b->bucket.segments || b->bucket.others;
+    return b->s->remove_segments && parts && !b->bucket.versioned;
 }
 
 bool pl_swift_looks_first(const struct pl_swift_build *b)

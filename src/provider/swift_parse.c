@@ -237,7 +237,7 @@ static void forget_bucket(const struct pl_swift_answer *x)
     pthread_mutex_lock(&x->s->dialect.lock);
     struct pl_swift_bucket *b = pl_swift_bucket_locked(x->s, x->op->bucket);
     if (b) {
-        b->known = b->unsure = b->exists = b->segments = b->key_hidden = false;
+        b->known = b->unsure = b->exists = b->segments = b->others = b->key_hidden = false;
         b->key_until_ms = 0;
         pl_free_secret(b->tempurl_key);
         b->tempurl_key = NULL;

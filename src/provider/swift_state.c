@@ -195,7 +195,7 @@ static bool wants_info(const struct pl_op *op, const struct pl_swift_bucket *b, 
     case PL_OP_PRESIGN: return true;
     case PL_OP_PUT:
     case PL_OP_COPY:
-    case PL_OP_DELETE: return b && b->segments;
+    case PL_OP_DELETE: return b && (b->segments || b->others);
     case PL_OP_LIST:
     case PL_OP_BUCKET_LIST:
     case PL_OP_MP_LIST: return asks_list;

@@ -97,7 +97,8 @@ class Swift(cli.CliTest):
         self.pail("cp", "-r", "in", "swift://bkt/d")
         heads = [line for line in self.server.seen if line.startswith("HEAD")]
         puts = [line for line in self.server.seen if line.startswith("PUT")]
-        self.assertEqual(sorted(heads), ["HEAD /v1/AUTH_a/bkt", "HEAD /v1/AUTH_a/bkt%2Bsegments"])
+        self.assertEqual(sorted(heads), ["HEAD /v1/AUTH_a/bkt", "HEAD /v1/AUTH_a/bkt%2Bsegments",
+                                         "HEAD /v1/AUTH_a/bkt_segments"])
         self.assertEqual(len(puts), 3)
 
     def test_a_token_file_is_read_again_when_refused(self):

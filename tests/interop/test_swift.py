@@ -89,6 +89,8 @@ class Swift(SwiftTest):
         self.do("rm", self.url("dlo"))
         self.do("rm", self.url("slo"))
         self.assertEqual(self.do("ls", "-r", self.url()), b"")
+        self.assertEqual(self.segments("_segments"), [])
+        self.assertEqual(self.segments(), [])
 
     def test_many_are_deleted(self):
         for i in range(25):

@@ -197,6 +197,8 @@ class Counts(unittest.TestCase):
         self.costs("put beside segments", 2, self.bucket.put, "small", b"x")
         self.costs("delete beside segments", 2, self.bucket.delete, "small")
         self.costs("delete with segments", 2 + 2, self.bucket.delete, "large")
+        keys = [f"many/{i:05}" for i in range(101)]
+        self.costs("delete of 101 beside segments", 2, self.bucket.delete_many, keys)
 
     def check(self, name):
         self.figures, self.over = [], []
