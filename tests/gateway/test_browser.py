@@ -185,6 +185,7 @@ class Case(gateway.GatewayTest):
         """As the dialog of the browser does, behind the button."""
         found = self.browser.run("const e = document.querySelector('#files'); e.hidden = false; return e")
         browser.Element(self.browser, found[browser.ELEMENT]).type("\n".join(paths))
+        self.browser.run("document.querySelector('#files').hidden = true")
 
     def focused(self):
         return self.browser.run("const e = document.activeElement; "
@@ -211,6 +212,7 @@ class SigningIn(Case):
         self.press("Sign out")
         self.browser.wait("#key-id")
         self.assertNotIn("secret-name", self.browser.run("return document.body.textContent"))
+        self.assertEqual(self.text("#status"), "")
 
     def test_a_key_with_limits_sees_and_does_what_it_may(self):
         self.store("there", b"to be read")
@@ -501,7 +503,7 @@ class Objects(Case):
         self.store("quote\"'&amp;\u0007")
         self.store("a/../up")
         self.open_bucket()
-        self.assertEqual(self.names(), [EVIL + "/", "a/", EVIL, "quote\"'&amp;\u2407", "turned[U+202E]txt.exe"])
+        self.assertEqual(self.names(), [EVIL + "/", "a/", EVIL, "quote\"'&amp;[U+0007]", "turned[U+202E]txt.exe"])
         self.picture("names")
         self.open_object(EVIL)
         self.says(EVIL, "dialog .facts")

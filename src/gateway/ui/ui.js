@@ -429,6 +429,7 @@ async function logout() {
     $("upload-list").replaceChildren();
     $("uploads").hidden = true;
     clearError();
+    say("");
     signedIn(false);
 }
 
