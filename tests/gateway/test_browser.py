@@ -39,7 +39,8 @@ class Dam:
     """A way to the server that lets so many bytes through, and then holds them up: what came until
     `released` is set stays held."""
 
-    def __init__(self, host, limit):
+    def __init__(self, host, limit, cuts=False):
+        self.cuts = cuts  # instead: ends the connection that came to the limit, that one alone
         name, port = host.split(":")
         self.target, self.left, self.lock = (name, int(port)), limit, threading.Lock()
         self.full, self.released, self.sockets = False, False, []
@@ -65,9 +66,10 @@ class Dam:
                     self.left -= len(data) if counts else 0
                     held = counts and self.left < 0 and not self.released
                     self.full = self.full or held
+                    self.released = self.released or (held and self.cuts)
                 if not held:
                     sink.sendall(data)
-                elif self.wait_for_end(source):
+                elif self.cuts or self.wait_for_end(source):
                     break
         except OSError:
             pass
@@ -183,6 +185,7 @@ class Case(gateway.GatewayTest):
         """As the dialog of the browser does, behind the button."""
         found = self.browser.run("const e = document.querySelector('#files'); e.hidden = false; return e")
         browser.Element(self.browser, found[browser.ELEMENT]).type("\n".join(paths))
+        self.browser.run("document.querySelector('#files').hidden = true")
 
     def focused(self):
         return self.browser.run("const e = document.activeElement; "
@@ -209,6 +212,7 @@ class SigningIn(Case):
         self.press("Sign out")
         self.browser.wait("#key-id")
         self.assertNotIn("secret-name", self.browser.run("return document.body.textContent"))
+        self.assertEqual(self.text("#status"), "")
 
     def test_a_key_with_limits_sees_and_does_what_it_may(self):
         self.store("there", b"to be read")
@@ -340,6 +344,16 @@ class Uploads(Case):
         self.assertEqual(sum(r["operation"] == "CompleteMultipartUpload" for r in asked), 1)
         self.press("Clear")
         self.gone("#uploads")
+
+    def test_a_connection_that_is_cut_costs_only_its_part(self):
+        data = os.urandom(30 * MIB)
+        dam = Dam(self.server.host, 12 * MIB, cuts=True)
+        self.addCleanup(dam.close)
+        self.open_bucket(address=dam.address)
+        self.choose(self.file("cut.bin", data))
+        self.says("1 file uploaded")
+        self.assertTrue(dam.full)
+        self.assertTrue(self.stored("cut.bin") == data)
 
     def test_one_that_is_cancelled_leaves_nothing(self):
         dam = Dam(self.server.host, 12 * MIB)
@@ -489,7 +503,7 @@ class Objects(Case):
         self.store("quote\"'&amp;\u0007")
         self.store("a/../up")
         self.open_bucket()
-        self.assertEqual(self.names(), [EVIL + "/", "a/", EVIL, "quote\"'&amp;\u2407", "turned[U+202E]txt.exe"])
+        self.assertEqual(self.names(), [EVIL + "/", "a/", EVIL, "quote\"'&amp;[U+0007]", "turned[U+202E]txt.exe"])
         self.picture("names")
         self.open_object(EVIL)
         self.says(EVIL, "dialog .facts")

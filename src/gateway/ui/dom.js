@@ -33,12 +33,11 @@ export function icon(name) {
     return svg;
 }
 
-/* A name with nothing in it that hides or turns the text around it: control characters as their
-   pictures, marks of direction as their code. */
+/* A name with nothing in it that hides or turns the text around it: characters of control and of
+   direction as their code. */
 export function shown(name) {
-    return name.replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-        .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-            (c) => `[U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
+    return name.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+        (c) => `[U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
 }
 
 export function sizeText(bytes) {

@@ -3,7 +3,7 @@
 
 import { Signer, UNSIGNED, encode, hasWebCrypto, hex, pathOf, queryOf, sha256 } from "./sign.js";
 
-const HASHED_MAX = 64 * 1024 * 1024; /* longer bodies are never held in memory, so not hashed */
+const HASHED_MAX = 64 * 1024 * 1024; /* longer parts are not taken into memory, so not hashed */
 const utf8 = new TextEncoder();
 
 export class StoreError extends Error {
@@ -94,9 +94,8 @@ export class Store {
             throw new StoreError(0, "NoPath",
                 "A browser cannot ask for a key that has a “.” or “..” between slashes.");
         }
-        const small = body !== null && body.byteLength !== undefined;
-        const hash = body === null || (small && (hasWebCrypto || body.byteLength < 65536));
-        const payload = hash ? hex(await sha256(body || new Uint8Array(0))) : UNSIGNED;
+        const payload = body instanceof Blob ? await hashOf(body)
+            : hex(await sha256(body || new Uint8Array(0)));
         const path = pathOf(bucket, key), asked = queryOf(query);
         const headers = await this.signer.headers(method, path, query, options.headers || {},
             payload);
@@ -180,8 +179,8 @@ export class Store {
     }
 
     /* An object whole: part is a Blob. Options as exchange has them, and type. */
-    async put(bucket, key, part, options) {
-        return this.request("PUT", bucket, key, { ...options, body: await bodyOf(part) });
+    put(bucket, key, part, options) {
+        return this.request("PUT", bucket, key, { ...options, body: part });
     }
 
     async begin(bucket, key, headers) {
@@ -230,7 +229,9 @@ function disposition(name) {
     return `attachment; filename="${plain}"; filename*=UTF-8''${encode(name)}`;
 }
 
-/* With its hash signed, the server stores what was read here or nothing; that takes it in memory. */
-async function bodyOf(part) {
-    return hasWebCrypto && part.size <= HASHED_MAX ? new Uint8Array(await part.arrayBuffer()) : part;
+/* With its hash signed, the server stores what was read here or nothing. That takes it in memory
+   once; what is sent is read from the file again. */
+async function hashOf(part) {
+    return hasWebCrypto && part.size <= HASHED_MAX
+        ? hex(await sha256(await part.arrayBuffer())) : UNSIGNED;
 }

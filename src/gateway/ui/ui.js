@@ -8,7 +8,7 @@ import { encode, hasWebCrypto } from "./sign.js";
 import { Uploads } from "./upload.js";
 
 const $ = (id) => document.getElementById(id);
-const PAGE = 200, DELETE_AT_ONCE = 1000, ASKED_MAX = 200;
+const PAGE = 200, DELETE_AT_ONCE = 1000, HEADS_AT_ONCE = 6;
 
 let store = null, uploads = null;
 let place = { bucket: "", prefix: "" };
@@ -102,6 +102,9 @@ function fill(rows, empty) {
 }
 
 async function show(moved = false) {
+    if (!store) {
+        return; /* signed out meanwhile */
+    }
     const mine = ++shownAt;
     listing.abort();
     listing = new AbortController();
@@ -315,10 +318,10 @@ async function upload(files) {
     const { bucket, prefix } = place;
     clearError();
     const there = [];
-    for (const file of files.slice(0, ASKED_MAX)) {
-        if (await store.head(bucket, prefix + file.name)) {
-            there.push(file.name);
-        }
+    for (let at = 0; at < files.length; at += HEADS_AT_ONCE) {
+        const some = files.slice(at, at + HEADS_AT_ONCE).map((file) => file.name);
+        const found = await Promise.all(some.map((name) => store.head(bucket, prefix + name)));
+        there.push(...some.filter((name, i) => found[i]));
     }
     let wanted = files;
     if (there.length) {
@@ -426,6 +429,7 @@ async function logout() {
     $("upload-list").replaceChildren();
     $("uploads").hidden = true;
     clearError();
+    say("");
     signedIn(false);
 }
 
