@@ -130,28 +130,51 @@ static void empty(struct pl_gw_call *c)
 
 /* ---- GET ---- */
 
-/* Reads [offset, offset + n) of the object into the block; pinned: the version of before. */
-static pail_code read_block(struct pl_gw_call *c, uint64_t offset, uint64_t n, bool pinned,
-                            struct pl_simple *s, struct pl_op **out)
+/* Reads of the n bytes at `offset` what the block takes; pinned: of the version of before. Stores
+ * have their checksums over such blocks, so a long read ends where one of them does. */
+static pail_code read_block(struct pl_gw_call *c, char *block, uint64_t offset, uint64_t n,
+                            bool pinned, struct pl_simple *s, struct pl_op **out)
 {
+    uint64_t most = n > BLOCK ? BLOCK - offset % BLOCK : n;
     struct pl_op *op = *out = pl_gw_op(c, s, PL_OP_GET, c->bucket, c->key);
     if (!op) {
         return PAIL_E_NO_MEMORY;
     }
-    struct pl_body sink = {.kind = PL_BODY_MEM, .ptr = c->out.block, .len = BLOCK};
+    struct pl_body sink = {.kind = PL_BODY_MEM, .ptr = block, .len = BLOCK};
     op->version = c->out.version;
     if (pinned) {
         op->cond.if_match = c->out.etag;
     } else {
         op->cond = c->cond;
     }
-    op->in.get.range = (struct pl_range){PL_RANGE_SPAN, offset, n < BLOCK ? n : BLOCK};
+    op->in.get.range = (struct pl_range){PL_RANGE_SPAN, offset, most};
     op->in.get.sink = &sink;
     pail_code rc = pl_gw_run(s);
     c->out.at = 0;
     c->out.len = rc ? 0 : (size_t)atomic_load(&sink.done);
     op->in.get.sink = NULL;
     return rc;
+}
+
+/* The next block of a stream, into the reply's own buffer where that has the room. */
+static int64_t next_block(struct pl_gw_call *c, char *buf, size_t n)
+{
+    struct pl_gw_stream *o = &c->out;
+    struct pl_simple s;
+    struct pl_op *op;
+    bool straight = n >= BLOCK || n >= o->end - o->next;
+    pail_code rc =
+        read_block(c, straight ? buf : o->block, o->next, o->end - o->next, true, &s, &op);
+    if (op) {
+        pl_gw_op_end(c, &s, true);
+    }
+    if (rc || o->len == 0) {
+        return -1;
+    }
+    o->next += o->len;
+    o->at = straight ? o->len : 0;
+    c->bytes_out += straight ? o->len : 0;
+    return straight ? (int64_t)o->len : 0;
 }
 
 void pl_gw_stream_dispose(struct pl_gw_call *c)
@@ -164,19 +187,10 @@ int64_t pl_gw_get_pull(struct pl_gw_call *c, char *buf, size_t n)
 {
     struct pl_gw_stream *o = &c->out;
     if (o->at == o->len) {
-        struct pl_simple s;
-        struct pl_op *op;
-        if (o->next == o->end) {
-            return -1;
+        int64_t done = o->next < o->end ? next_block(c, buf, n) : -1;
+        if (done) {
+            return done;
         }
-        pail_code rc = read_block(c, o->next, o->end - o->next, true, &s, &op);
-        if (op) {
-            pl_gw_op_end(c, &s, true);
-        }
-        if (rc || o->len == 0) {
-            return -1;
-        }
-        o->next += o->len;
     }
     size_t take = o->len - o->at < n ? o->len - o->at : n;
     memcpy(buf, o->block + o->at, take);
@@ -219,7 +233,7 @@ static void get(struct pl_gw_call *c, const struct pl_range *range)
     }
     uint64_t offset = range->kind == PL_RANGE_SPAN ? range->offset : 0;
     uint64_t length = range->kind == PL_RANGE_SPAN ? range->length : UINT64_MAX;
-    pail_code rc = read_block(c, offset, length, false, &s, &op);
+    pail_code rc = read_block(c, c->out.block, offset, length, false, &s, &op);
     if (!op) {
         return;
     }

@@ -18,7 +18,7 @@
 enum {
     STACK_BYTES = 512 << 10,
     CONNECTION_BYTES = 64 << 10, /* request line, headers and the read buffer */
-    BLOCK_BYTES = 256 << 10,     /* of a streamed body */
+    BLOCK_BYTES = 1 << 20,       /* of a streamed body */
     DRAIN_MAX = 1 << 20, /* an unwanted body up to here is read, so that the reply arrives */
     HEADERS_MAX = 128,
     IDLE_S = 60,

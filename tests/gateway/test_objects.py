@@ -37,6 +37,11 @@ class Objects(gateway.GatewayTest):
             answer = self.ask("GET", "/bucket/range", headers={"range": "bytes=" + text})
             self.assertEqual((answer.status, answer.body == data[begin:end]), (206, True), text)
             self.assertEqual(answer.headers["Content-Range"], f"bytes {begin}-{end - 1}/{size}")
+        large = random.Random(5).randbytes(5 * MIB + 11)
+        self.put("ranges", large)
+        for begin, end in ((0, 3 * MIB), (1, 3 * MIB + 2), (MIB - 1, 5 * MIB), (MIB, 4 * MIB), (7, 5 * MIB + 11)):
+            answer = self.ask("GET", "/bucket/ranges", headers={"range": f"bytes={begin}-{end - 1}"})
+            self.assertEqual((answer.status, answer.body == large[begin:end]), (206, True), begin)
         answer = self.ask("GET", "/bucket/range", headers={"range": f"bytes={size}-"})
         self.assertEqual((answer.status, answer.code), (416, "InvalidRange"))
         for text in ("bytes=9-5", "lines=1-2", "bytes=a-b"):
