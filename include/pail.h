@@ -367,8 +367,9 @@ typedef enum pail_body_kind {
  * PATH  a file; as a sink it is replaced at the end in one step (temporary file beside it, then
  * rename), so a failed download leaves the old one whole. A pipe or device is read or written as it
  * comes. FD    from its current position to its end; as a sink written in order at its position.
- * Never closed. FN    as pail_io_fn says, in order. ROOM  a sink: memory that `room` gives on the
- * thread of the caller or dispatcher, at most once; then as BUF. */
+ * Never closed. FN    as pail_io_fn says, in order. ROOM  a sink: what fits into the len bytes at
+ * buf (none: NULL, 0) goes there; else into memory that `room` gives on the thread of the caller or
+ * dispatcher, at most once, and buf and len then tell. */
 typedef struct pail_body {
     pail_body_kind kind;
     void *buf;

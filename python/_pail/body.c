@@ -109,11 +109,20 @@ static void *make_room(uint64_t size, void *ctx)
     return b->object ? PyBytes_AS_STRING(b->object) : NULL;
 }
 
+void py_sink_little(struct body *b, char *little, size_t n)
+{
+    if (b->pub.kind == PAIL_BODY_ROOM) {
+        b->pub.buf = little;
+        b->pub.len = n;
+        b->little = little;
+    }
+}
+
 PyObject *py_body_bytes(struct body *b)
 {
     PyObject *bytes = b->object;
     b->object = NULL;
-    return bytes ? bytes : PyBytes_FromStringAndSize(NULL, 0);
+    return bytes ? bytes : PyBytes_FromStringAndSize(b->little, (Py_ssize_t)b->pub.used);
 }
 
 /* ---- which kind is it? */

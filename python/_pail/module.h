@@ -222,8 +222,9 @@ void py_keys_drop(struct keys *k);
 struct body {
     pail_body pub;
     Py_buffer view;
-    PyObject *path;   /* bytes */
-    PyObject *object; /* borrowed: the file; owned: the bytes that are filled */
+    PyObject *path;     /* bytes */
+    PyObject *object;   /* borrowed: the file; owned: the bytes that are filled */
+    const char *little; /* borrowed: where bytes go that are few; NULL: nowhere */
     bool owns_object;
     bool is_pipe; /* the file is FileIO(pipe_fd) */
     int pipe_fd;
@@ -234,6 +235,8 @@ struct body {
 int py_source_take(struct body *b, const struct state *s, struct wait *w, PyObject *source);
 /* The same as a destination; NULL: bytes, which py_body_bytes then hands over. */
 int py_sink_take(struct body *b, const struct state *s, struct wait *w, PyObject *sink);
+/* Few bytes go to the `n` at `little` first: they need no lock while the call runs. */
+void py_sink_little(struct body *b, char *little, size_t n);
 PyObject *py_body_bytes(struct body *b);
 /* object.c: the bytes, or their count where they went into a sink; and the info, if not NULL. */
 PyObject *py_got(const struct state *s, struct body *b, bool has_sink, const pail_info *info);

@@ -1,6 +1,8 @@
 /* The verbs on one object, in their blocking form. */
 #include "module.h"
 
+enum { LITTLE = 16 << 10 };
+
 /* ---- put and get */
 
 static PyObject *run_put(PyObject *self, struct put_call *c)
@@ -58,12 +60,14 @@ static PyObject *run_get(PyObject *self, struct get_call *c)
     pail_info *info = NULL;
     pail_error *err = NULL;
     PyObject *made;
+    char little[LITTLE];
     struct wait w = {.progress = c->progress};
     struct body b;
     if (py_sink_take(&b, s, &w, c->sink) < 0) {
         py_body_drop(&b);
         return NULL;
     }
+    py_sink_little(&b, little, sizeof little);
     py_wait_hook(&w, &c->o.call);
     py_wait_enter(&w);
     pail_code rc =

@@ -145,9 +145,12 @@ pail_code pl_sink_push(struct pl_sink *s, const void *data, size_t n, struct pai
 /* Once the size is known the sink is memory like any other. */
 static pail_code take_room(struct pl_sink *s, uint64_t size, struct pail_error **err)
 {
+    s->kind = PL_BODY_MEM;
+    if (s->user->buf && size <= s->user->len) {
+        return PAIL_OK;
+    }
     s->user->buf = size <= SIZE_MAX ? s->user->room(size, s->user->ctx) : NULL;
     s->user->len = s->user->buf ? (size_t)size : 0;
-    s->kind = PL_BODY_MEM;
     return s->user->buf ? PAIL_OK
                         : pl_fail(err, PAIL_E_CALLBACK, "there is no room for %llu bytes",
                                   (unsigned long long)size);

@@ -165,6 +165,11 @@ static void test_get__room_for_an_empty_object_a_range_a_suffix_and_none(void)
              PAIL_OK);
         CHECK(body.used == strlen(cases[i].want) && memcmp(buf, cases[i].want, body.used) == 0);
     }
+    pail_body little = *PAIL_ROOM(exact_room, (&(struct room){NULL, 0}));
+    little.buf = buf;
+    little.len = 10;
+    CODE(pail_get(bucket, "k", &little, NULL, NULL, &err), PAIL_OK);
+    CHECK(little.used == 10 && memcmp(buf, "0123456789", 10) == 0);
     CODE(pail_get(bucket, "k", PAIL_ROOM(exact_room, (&(struct room){NULL, 10})), NULL, NULL, &err),
          PAIL_E_CALLBACK);
     CODE(pail_put(bucket, "k", PAIL_ROOM(exact_room, NULL), NULL, NULL, &err), PAIL_E_BAD_ARGUMENT);
