@@ -161,7 +161,7 @@ pail_code pl_azure_dialect_new(const struct pl_provider_env *env, struct pl_dial
 pail_code pl_azure_new(const struct pl_provider_env *env, struct pl_provider **out,
                        struct pail_error **err)
 {
-    struct pl_dialect *d;
+    struct pl_dialect *d = NULL;
     pail_code rc = pl_azure_dialect_new(env, &d, err);
     return rc ? rc : pl_http_provider_new(env, d, out, err);
 }

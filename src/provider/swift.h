@@ -122,6 +122,7 @@ enum pl_swift_stage {
     PL_SWIFT_SURVEY,       /* which of many names are large objects */
     PL_SWIFT_SURVEY_PARTS, /* and which parts are theirs */
     PL_SWIFT_EACH,         /* those that need a request of their own */
+    PL_SWIFT_COMPARE,      /* HEAD, after If-Match did not hold */
     PL_SWIFT_MAKE,         /* the container of segments */
     PL_SWIFT_MAIN,         /* the operation itself */
     PL_SWIFT_CLEAN,        /* removing names */
@@ -130,6 +131,7 @@ enum pl_swift_stage {
 struct pl_swift_memo {
     enum pl_swift_stage stage;
     bool is_slo, manifest_delete, missed, made, swept;
+    bool by_etag;         /* If-Match is not sent: the ETag of the answer is compared */
     bool is_own, is_same; /* what is there is of this very upload; has the ETag that it gives */
     const char *dlo;      /* "CONTAINER/PREFIX" of a dynamic one */
     char md5[33];         /* of a source, in hex; empty: not known */

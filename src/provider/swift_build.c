@@ -39,9 +39,13 @@ static pail_code version(struct pl_swift_build *b)
 static pail_code reading(struct pl_swift_build *b, const pail_conditions *cond)
 {
     pail_code rc = version(b);
+    pail_conditions sent = *cond;
     pl_http_add_c(b->r, "accept-encoding", "identity");
+    if (b->memo->by_etag || b->memo->stage == PL_SWIFT_COMPARE) {
+        sent.if_match = NULL;
+    }
     rc = rc ? rc : pl_swift_add_attributes(b, NULL);
-    return rc ? rc : pl_swift_add_read_conditions(b, cond);
+    return rc ? rc : pl_swift_add_read_conditions(b, &sent);
 }
 
 static pail_code build_get(struct pl_swift_build *b)
@@ -186,6 +190,7 @@ static pail_code build_stage(struct pl_swift_build *b)
     switch (b->memo->stage) {
     case PL_SWIFT_FIRST: return build_first(b);
     case PL_SWIFT_LOOK: return pl_swift_build_look(b);
+    case PL_SWIFT_COMPARE: return object(b, "HEAD"), reading(b, &b->op->cond);
     case PL_SWIFT_PARTS:
     case PL_SWIFT_SCAN: return pl_swift_build_parts(b);
     case PL_SWIFT_SURVEY:
