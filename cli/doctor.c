@@ -104,7 +104,7 @@ static const struct {
     {"gs",
      "google_skip_signature",
      {"google_token", "google_service_account_key", "google_service_account",
-      "google_application_credentials"},
+      "google_application_credentials", "google_hmac_access_id"},
      "set GOOGLE_APPLICATION_CREDENTIALS to a credentials file"},
     {"swift",
      NULL,

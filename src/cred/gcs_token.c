@@ -243,9 +243,9 @@ static void say_failed(struct fetch *f, const struct pl_http_response *r, struct
                  err);
     if (metadata) {
         pl_error_hint(err, "tried in order: google_token, google_service_account_key, "
-                           "google_service_account, google_application_credentials, gcloud's file "
-                           "and the metadata server; none of the first is set. For public data set "
-                           "google_skip_signature=true");
+                           "google_service_account, google_application_credentials, "
+                           "google_hmac_access_id, gcloud's file and the metadata server; none of "
+                           "the first is set. For public data set google_skip_signature=true");
     } else if (f->stage == TARGET) {
         pl_error_hint(err,
                       "to impersonate an account takes the role Service Account Token Creator "

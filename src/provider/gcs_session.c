@@ -194,6 +194,22 @@ static pail_code begin(struct pl_gcs_build *b)
     return rc;
 }
 
+/* What the session stands at; false: it is not there, or this part is not its next. */
+static bool check_turn(const struct pl_gcs_session *s, uint32_t number, pail_code *rc,
+                       struct pail_error **err)
+{
+    *rc = PAIL_OK;
+    if (!s) {
+        *rc = no_session(err);
+    } else if (number != s->parts + 1) {
+        *rc = pl_fail(err, PAIL_E_BAD_ARGUMENT,
+                      "part %u is not the next one: a session takes its parts in order, and %u are "
+                      "there",
+                      (unsigned)number, (unsigned)s->parts);
+    }
+    return *rc == PAIL_OK;
+}
+
 /* Takes what stands behind the last whole chunk into the tail, and counts the part. The session is
  * this op's while it runs: parts go one after the other. */
 static pail_code end_part(struct pl_gcs *gcs, struct pl_op *op, uint64_t whole, size_t tail_len,
@@ -212,7 +228,7 @@ static pail_code end_part(struct pl_gcs *gcs, struct pl_op *op, uint64_t whole, 
     }
     pthread_mutex_lock(&gcs->dialect.lock);
     struct pl_gcs_session *s = *find_locked(gcs, op->in.put.upload_id);
-    if (!rc && s) {
+    if (!rc && check_turn(s, op->in.put.number, &rc, err)) {
         if (!s->tail) {
             s->tail = tail;
             tail = NULL;
@@ -224,23 +240,7 @@ static pail_code end_part(struct pl_gcs *gcs, struct pl_op *op, uint64_t whole, 
     }
     pthread_mutex_unlock(&gcs->dialect.lock);
     pl_free(tail);
-    return rc || s ? rc : no_session(err);
-}
-
-/* What the session stands at; false: it is not there, or this part is not its next. */
-static bool check_turn(const struct pl_gcs_session *s, uint32_t number, pail_code *rc,
-                       struct pail_error **err)
-{
-    *rc = PAIL_OK;
-    if (!s) {
-        *rc = no_session(err);
-    } else if (number != s->parts + 1) {
-        *rc = pl_fail(err, PAIL_E_BAD_ARGUMENT,
-                      "part %u is not the next one: a session takes its parts in order, and %u are "
-                      "there",
-                      (unsigned)number, (unsigned)s->parts);
-    }
-    return *rc == PAIL_OK;
+    return rc;
 }
 
 static pail_code part(struct pl_gcs_build *b)
