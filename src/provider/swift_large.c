@@ -383,8 +383,14 @@ void pl_swift_parse_clean(const struct pl_swift_answer *x)
     }
 }
 
+/* SPEC Object Storage API "Create or replace object": 202 says that a newer write is there already,
+ * as of another client's with a clock ahead. Then the parts that were seen are those of what stays.
+ */
 void pl_swift_then_clean(const struct pl_swift_answer *x)
 {
+    if (x->r->status == 202 && pl_op_writes(x->op->kind)) {
+        x->memo->path_count = x->op->kind == PL_OP_MP_FINISH ? 1 : 0; /* the mark comes first */
+    }
     if (x->out->next == PL_NEXT_DONE && x->memo->path_count) {
         x->memo->stage = PL_SWIFT_CLEAN;
         x->out->next = PL_NEXT_MORE;

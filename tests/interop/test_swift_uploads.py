@@ -87,6 +87,17 @@ class Uploads(SwiftTest):
         self.assertEqual(self.swift.get_object(self.bucket, "big")[1], bytes(40 * MIB))
         self.assertEqual(self.uploads(), [])
 
+    def test_a_write_behind_a_newer_one_takes_no_parts_away(self):
+        data = self.put_large("big", 40 * MIB)
+        before = self.segments()
+        self.server.instead = lambda request: (202, {}, b"") if request.command == "PUT" and \
+            request.path.split("?")[0].endswith("/big") else None
+        self.do("cp", self.pail.path("small", b"late"), self.url("big"))
+        self.do("cp", self.pail.path("in", bytes(40 * MIB)), self.url("big"))
+        self.assertTrue(set(before) <= set(self.segments()))
+        self.assertEqual(self.swift.get_object(self.bucket, "big")[1], data)
+        self.assertEqual(self.uploads(), [])
+
     def test_long_names_are_put_as_a_whole(self):
         long = self.bucket + "x" * (256 - len(self.bucket))
         self.do("mb", "swift://" + long)
