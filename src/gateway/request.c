@@ -99,6 +99,11 @@ bool pl_gw_parse(struct pl_gw_call *c)
     return true;
 }
 
+const char *pl_gw_decoded(struct pl_gw_call *c, struct pl_str text)
+{
+    return decode(c, text, true);
+}
+
 const char *pl_gw_param(const struct pl_gw_call *c, const char *name)
 {
     for (size_t i = 0; i < c->param_count; i++) {
