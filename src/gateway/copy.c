@@ -90,7 +90,7 @@ static bool take_attributes(struct pl_gw_call *c, const struct source *from, boo
     pail_info info;
     *kept = !replace && !retag;
     if (*kept) {
-        return true;
+        return pl_gw_can_all(c);
     }
     if (replace) {
         return pl_gw_take_attributes(c, &c->attr) && (retag || stat_tags(c, from, &c->attr));

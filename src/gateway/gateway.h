@@ -197,6 +197,8 @@ const char *pl_gw_decoded(struct pl_gw_call *c, struct pl_str text);
 const char *pl_gw_header(const struct pl_gw_call *c, const char *name);
 /* A number; false: not there or none, then `unset`. *bad: it is there and none. */
 uint32_t pl_gw_number(const struct pl_gw_call *c, const char *name, uint32_t unset, bool *bad);
+/* False: the headers ask for what objects here never have; an error was set. */
+bool pl_gw_can_all(struct pl_gw_call *c);
 /* Content headers and metadata of a put, copy or begun upload. False: an error was set. */
 bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out);
 /* "a=b&c=d" as tags. */
