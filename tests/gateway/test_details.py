@@ -199,5 +199,9 @@ class Details(gateway.GatewayTest):
         self.assertEqual((answer.texts("Key"), answer.texts("Value")), (["bar", "foo"], ["", "bar"]))
 
 
+class InMemory(Details):
+    URL = "memory:"
+
+
 if __name__ == "__main__":
     unittest.main()
