@@ -1,6 +1,7 @@
 #include "api/client.h"
 
 #include "api/registry.h"
+#include "api/server.h"
 #include "api/url.h"
 #include "base/sys.h"
 #include "codec/url.h"
@@ -308,6 +309,10 @@ PAIL_API pail_support pail_supports(pail_client *c, pail_ability ability)
         return PAIL_NO;
     }
     c->provider->ops->caps(c->provider, &caps);
+    if ((ability == PAIL_CAN_PRESIGN_GET || ability == PAIL_CAN_PRESIGN_PUT) &&
+        pl_server_presigns(c)) {
+        return PAIL_EMULATED; /* by a server of ours, which must run */
+    }
     return caps.ability[ability] == PAIL_NO ? emulated(&caps, ability)
                                             : (pail_support)caps.ability[ability];
 }

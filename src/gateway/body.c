@@ -147,6 +147,10 @@ static pail_code take_bytes(void *ctx, const void *data, size_t n)
         }
         return PAIL_OK;
     }
+    if (b->part) {
+        memcpy(b->part + (b->seen - n), data, n);
+        return PAIL_OK;
+    }
     if (c->route->body == PL_GW_XML && b->seen > XML_MAX) {
         bad(c, "MaxMessageLengthExceeded", NULL);
         return PAIL_E_TOO_LARGE;
@@ -277,13 +281,16 @@ bool pl_gw_body_end(struct pl_gw_call *c)
     return true;
 }
 
-void pl_gw_body_dispose(struct pl_gw_body *b)
+void pl_gw_body_dispose(struct pl_gw_call *c)
 {
+    struct pl_gw_body *b = &c->body;
     pl_aws_chunked_read_dispose(&b->chunked);
     pl_digest_dispose(&b->hash);
     pl_digest_dispose(&b->md5);
     pl_digest_dispose(&b->sum);
     pl_buf_dispose(&b->small);
+    pl_pool_give(c->g->pool, b->part, (size_t)b->length);
+    b->part = NULL;
     pl_gw_relay_free(b->relay);
     b->relay = NULL;
 }

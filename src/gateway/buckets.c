@@ -176,6 +176,8 @@ void pl_gw_bucket_answer(struct pl_gw_call *c)
         const char *param, *error;
     } not_configured[] = {
         {"policy", "NoSuchBucketPolicy"},
+        {"policyStatus", "NoSuchBucketPolicy"},
+        {"publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"},
         {"cors", "NoSuchCORSConfiguration"},
         {"lifecycle", "NoSuchLifecycleConfiguration"},
         {"tagging", "NoSuchTagSet"},

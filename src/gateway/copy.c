@@ -90,7 +90,7 @@ static bool take_attributes(struct pl_gw_call *c, const struct source *from, boo
     pail_info info;
     *kept = !replace && !retag;
     if (*kept) {
-        return true;
+        return pl_gw_can_all(c);
     }
     if (replace) {
         return pl_gw_take_attributes(c, &c->attr) && (retag || stat_tags(c, from, &c->attr));
@@ -227,7 +227,7 @@ void pl_gw_copy_part(struct pl_gw_call *c)
     op->in.copy.cond = from.cond;
     op->in.copy.offset = offset;
     op->in.copy.length = length;
-    op->in.copy.upload_id = pl_gw_param(c, "uploadId");
+    op->in.copy.upload_id = pl_gw_upload_id(c);
     op->in.copy.number = number;
     if (pl_gw_run(&s) == PAIL_OK) {
         result(c, "CopyPartResult", op->out.etag, 0);

@@ -41,6 +41,7 @@ static const struct {
     {"NoSuchCORSConfiguration", 404, "The bucket has no CORS configuration"},
     {"NoSuchKey", 404, "There is no such key"},
     {"NoSuchLifecycleConfiguration", 404, "The bucket has no lifecycle configuration"},
+    {"NoSuchPublicAccessBlockConfiguration", 404, "The bucket has no public access block"},
     {"NoSuchTagSet", 404, "There are no tags"},
     {"NoSuchUpload", 404, "There is no such upload; it may be finished or aborted"},
     {"NoSuchVersion", 404, "There is no such version"},

@@ -130,7 +130,7 @@ static void done(struct pl_http_call *h, bool complete, void *ctx)
     count(c, complete);
     tell(c, complete);
     pl_gw_stream_dispose(c);
-    pl_gw_body_dispose(&c->body);
+    pl_gw_body_dispose(c);
     pail_error_free(c->worker.error);
     pl_free(c->worker.etag);
     pl_zero(c->signing_key, sizeof c->signing_key);

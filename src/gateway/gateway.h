@@ -109,6 +109,7 @@ struct pl_gw_body {
     enum pl_sum said_kind;                 /* of the object that a CompleteMultipartUpload makes */
     struct pl_str said;
     struct pl_buf small; /* all of it, where it is small */
+    char *part;          /* all of it, `length` bytes of the pool: see put.c */
     struct pl_gw_relay *relay;
 };
 
@@ -190,10 +191,14 @@ struct pl_gw_call {
 /* NULL, or the code of an error that was set. */
 bool pl_gw_parse(struct pl_gw_call *c);
 const char *pl_gw_param(const struct pl_gw_call *c, const char *name); /* NULL: not there */
+/* A name or value of a query, in the call's arena; NULL: it cannot be decoded. */
+const char *pl_gw_decoded(struct pl_gw_call *c, struct pl_str text);
 /* A header as a string in the arena; NULL: not there. */
 const char *pl_gw_header(const struct pl_gw_call *c, const char *name);
 /* A number; false: not there or none, then `unset`. *bad: it is there and none. */
 uint32_t pl_gw_number(const struct pl_gw_call *c, const char *name, uint32_t unset, bool *bad);
+/* False: the headers ask for what objects here never have; an error was set. */
+bool pl_gw_can_all(struct pl_gw_call *c);
 /* Content headers and metadata of a put, copy or begun upload. False: an error was set. */
 bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out);
 /* "a=b&c=d" as tags. */
@@ -310,7 +315,7 @@ bool pl_gw_body_begin(struct pl_gw_call *c);
 /* False: an error was set. */
 bool pl_gw_body_data(struct pl_gw_call *c, const char *data, size_t n);
 bool pl_gw_body_end(struct pl_gw_call *c);
-void pl_gw_body_dispose(struct pl_gw_body *b);
+void pl_gw_body_dispose(struct pl_gw_call *c);
 
 /* ---- relay.c: a body from the connection's thread to the one that has the store's op ---- */
 
@@ -397,6 +402,8 @@ void pl_gw_delete_tags(struct pl_gw_call *c);
 void pl_gw_object_acl(struct pl_gw_call *c);
 void pl_gw_put_acl(struct pl_gw_call *c); /* of a bucket too */
 
+/* The uploadId of the request as the store knows it. */
+const char *pl_gw_upload_id(struct pl_gw_call *c);
 void pl_gw_begin_upload(struct pl_gw_call *c);
 void pl_gw_finish_upload(struct pl_gw_call *c);
 void pl_gw_abort_upload(struct pl_gw_call *c);

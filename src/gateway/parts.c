@@ -90,7 +90,7 @@ static void reply(struct pl_gw_call *c, const struct pl_op *op, uint32_t max)
     struct pl_gw_sum_rule rule;
     pl_gw_text(b, "Bucket", c->bucket);
     pl_gw_text(b, "Key", c->key);
-    pl_gw_text(b, "UploadId", op->in.list.upload_id);
+    pl_gw_text(b, "UploadId", pl_gw_param(c, "uploadId"));
     pl_gw_owner(b, "Initiator");
     pl_gw_owner(b, "Owner");
     pl_gw_text(b, "StorageClass", "STANDARD");
@@ -124,7 +124,7 @@ void pl_gw_list_parts(struct pl_gw_call *c)
     if (!op) {
         return;
     }
-    op->in.list.upload_id = pl_gw_param(c, "uploadId");
+    op->in.list.upload_id = pl_gw_upload_id(c);
     op->in.list.max = max ? max : 1;
     op->in.list.after_part = after;
     if (pl_gw_run(&s) == PAIL_OK) {

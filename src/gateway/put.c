@@ -9,6 +9,8 @@ enum {
     SMALL = 512 << 10,
     STACK = 512 << 10,
     PART_NUMBER_MAX = 10000,
+    PART_MAX = 64 << 20, /* of a part that is kept in memory */
+    WAIT_S = 30,
     PUT_MAX_SHIFT = 30 /* SPEC S3 "Quotas": 5 GiB in one PUT */
 };
 
@@ -30,7 +32,7 @@ static struct pl_op *make_op(struct pl_gw_call *c, struct pl_simple *s, struct p
     op->in.put.checksum = c->g->caps.keeps_sums && c->body.has_sum ? c->body.sum_text : NULL;
     if (part) {
         bool bad;
-        op->in.put.upload_id = pl_gw_param(c, "uploadId");
+        op->in.put.upload_id = pl_gw_upload_id(c);
         op->in.put.number = pl_gw_number(c, "partNumber", 0, &bad);
     } else {
         op->attr = &c->attr;
@@ -148,6 +150,21 @@ void pl_gw_worker_join(struct pl_gw_call *c)
 
 /* ---- begin ---- */
 
+/* A store that reads its sources again gets a part from memory, which counts with all other. Who
+ * finds none free waits with its bytes unread. */
+static void take_room(struct pl_gw_call *c, uint64_t n)
+{
+    if (n > PART_MAX) {
+        pl_gw_fail(c, "EntityTooLarge", "a part for this store has at most 64 MiB");
+        return;
+    }
+    c->body.part =
+        pl_pool_take(c->g->pool, (size_t)n, c->begun_ns + (int64_t)WAIT_S * 1000000000, NULL);
+    if (!c->body.part) {
+        pl_gw_fail(c, "SlowDown", NULL);
+    }
+}
+
 static void begin(struct pl_gw_call *c)
 {
     uint64_t n = c->body.length;
@@ -156,9 +173,13 @@ static void begin(struct pl_gw_call *c)
         pl_gw_fail(c, "EntityTooLarge", "a PUT takes 5 GiB at most; use a multipart upload");
         return;
     }
-    bool streams = c->g->caps.takes_pull || !is_part(c);
-    if (known && n > SMALL && streams) {
+    if (!known || n <= SMALL) {
+        return;
+    }
+    if (c->g->caps.takes_pull || !is_part(c)) {
         start_worker(c);
+    } else {
+        take_room(c, n);
     }
 }
 
@@ -190,6 +211,10 @@ void pl_gw_put_small(struct pl_gw_call *c)
     struct pl_body source = {.kind = PL_BODY_MEM,
                              .ptr = c->body.small.ptr ? c->body.small.ptr : &nothing,
                              .len = c->body.small.len};
+    if (c->body.part) {
+        source.ptr = c->body.part;
+        source.len = c->body.length;
+    }
     struct pl_op *op = make_op(c, &s, &source);
     if (!op) {
         return;

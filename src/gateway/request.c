@@ -99,6 +99,11 @@ bool pl_gw_parse(struct pl_gw_call *c)
     return true;
 }
 
+const char *pl_gw_decoded(struct pl_gw_call *c, struct pl_str text)
+{
+    return decode(c, text, true);
+}
+
 const char *pl_gw_param(const struct pl_gw_call *c, const char *name)
 {
     for (size_t i = 0; i < c->param_count; i++) {
@@ -210,8 +215,29 @@ static const char *without_aws_chunked(struct pl_gw_call *c, const char *encodin
     return left;
 }
 
+/* What a client believes its object to have must not be dropped unsaid. */
+bool pl_gw_can_all(struct pl_gw_call *c)
+{
+    static const char *const headers[] = {"x-amz-server-side-encryption",
+                                          "x-amz-server-side-encryption-customer-algorithm",
+                                          "x-amz-object-lock-mode", "x-amz-object-lock-legal-hold",
+                                          "x-amz-website-redirect-location"};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        const char *value = pl_gw_header(c, headers[i]);
+        if (value && *value && strcmp(value, "OFF") != 0) {
+            pl_gw_fail(c, "NotImplemented",
+                       "encryption by the server, locks and redirects of objects are not taken");
+            return false;
+        }
+    }
+    return true;
+}
+
 bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out)
 {
+    if (!pl_gw_can_all(c)) {
+        return false;
+    }
     const char *storage = pl_gw_header(c, "x-amz-storage-class");
     const char *tags = pl_gw_header(c, "x-amz-tagging");
     *out = (pail_attributes){.content_type = pl_gw_header(c, "content-type"),

@@ -1,9 +1,105 @@
 /* The calls of a multipart upload that move no bytes: begin, complete, abort. */
 #include "gateway/gateway.h"
 
+#include "codec/base64.h"
 #include "codec/hex.h"
+#include "codec/url.h"
 
 enum { PART_MIN = 5 << 20 /* SPEC S3 "Amazon S3 multipart upload limits": all but the last */ };
+
+/* ---- attributes that go with the upload's id ---- */
+
+/* Where the store wants at the end what the upload was begun with, the client keeps it for us:
+ * behind the id, as a query in base64. Ids of stores have no '.'. */
+enum { ATTRIBUTES_MAX = 16 << 10 };
+
+static void add_pairs(struct pl_buf *b, char kind, const pail_kv *kv, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct pl_buf name = PL_BUF_MAX(4096);
+        pl_buf_putc(&name, kind);
+        pl_buf_puts(&name, kv[i].name);
+        if (!pl_buf_rc(&name)) {
+            pl_url_query_add(b, name.ptr, pl_str_c(kv[i].value));
+        }
+        pl_buf_dispose(&name);
+    }
+}
+
+/* The id as the client gets it; NULL: no memory. */
+static const char *pack_id(struct pl_gw_call *c, const char *id)
+{
+    const pail_attributes *a = &c->attr;
+    const pail_kv texts[] = {{"t", a->content_type},     {"e", a->content_encoding},
+                             {"l", a->content_language}, {"d", a->content_disposition},
+                             {"c", a->cache_control},    {"x", a->expires},
+                             {"s", a->storage_class}};
+    struct pl_buf query = PL_BUF_MAX(ATTRIBUTES_MAX), out = PL_BUF_MAX(2 * ATTRIBUTES_MAX);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].value) {
+            pl_url_query_add(&query, texts[i].name, pl_str_c(texts[i].value));
+        }
+    }
+    add_pairs(&query, 'm', a->metadata, a->metadata_count);
+    add_pairs(&query, 'g', a->tags, a->tag_count);
+    pl_buf_printf(&out, "%s.", id);
+    pl_base64_encode(&out, query.ptr, query.len);
+    bool ok = !pl_buf_rc(&query) && !pl_buf_rc(&out);
+    const char *packed = ok ? pl_arena_dup(c->arena, pl_buf_view(&out)) : NULL;
+    pl_buf_dispose(&query);
+    pl_buf_dispose(&out);
+    return packed;
+}
+
+const char *pl_gw_upload_id(struct pl_gw_call *c)
+{
+    const char *said = pl_gw_param(c, "uploadId");
+    if (!said || !c->g->caps.attr_at_finish) {
+        return said;
+    }
+    struct pl_str rest = pl_str_c(said);
+    return pl_arena_dup(c->arena, pl_str_split(&rest, '.'));
+}
+
+/* metadata and tags: where those of the attributes stand. */
+static void unpack_one(struct pl_gw_call *c, pail_kv *metadata, pail_kv *tags, pail_kv one)
+{
+    const char *value = one.value;
+    pail_attributes *a = &c->attr;
+    switch (*one.name) {
+    case 't': a->content_type = value; break;
+    case 'e': a->content_encoding = value; break;
+    case 'l': a->content_language = value; break;
+    case 'd': a->content_disposition = value; break;
+    case 'c': a->cache_control = value; break;
+    case 'x': a->expires = value; break;
+    case 's': a->storage_class = value; break;
+    case 'm': metadata[a->metadata_count++] = (pail_kv){one.name + 1, value}; break;
+    case 'g': tags[a->tag_count++] = (pail_kv){one.name + 1, value}; break;
+    }
+}
+
+/* The id comes from the client: what no header may have is left out. */
+static void unpack_attributes(struct pl_gw_call *c)
+{
+    enum { PAIRS_MAX = 256 };
+    struct pl_str said = pl_str_c(pl_gw_param(c, "uploadId")), name, value;
+    struct pl_buf query = PL_BUF_MAX(ATTRIBUTES_MAX);
+    (void)pl_str_split(&said, '.');
+    pail_kv *metadata = pl_arena_alloc(c->arena, PAIRS_MAX * sizeof *metadata);
+    pail_kv *tags = pl_arena_alloc(c->arena, PAIRS_MAX * sizeof *tags);
+    c->attr = (pail_attributes){.metadata = metadata, .tags = tags};
+    bool ok = said.ptr && pl_base64_decode(&query, said) && metadata && tags;
+    struct pl_str rest = ok ? pl_buf_view(&query) : (struct pl_str){0};
+    for (int n = 0; n < PAIRS_MAX && pl_url_query_next(&rest, &name, &value); n++) {
+        const char *key = pl_gw_decoded(c, name), *text = pl_gw_decoded(c, value);
+        if (key && *key && text && pl_header_safe(pl_str_c(key)) &&
+            pl_header_safe(pl_str_c(text))) {
+            unpack_one(c, metadata, tags, (pail_kv){key, text});
+        }
+    }
+    pl_buf_dispose(&query);
+}
 
 /* ---- CreateMultipartUpload ---- */
 
@@ -43,7 +139,8 @@ void pl_gw_begin_upload(struct pl_gw_call *c)
     op->attr = &c->attr;
     pl_gw_take_conditions(c, "", &op->cond);
     if (pl_gw_run(&s) == PAIL_OK) {
-        begun(c, &rule, op->out.upload_id);
+        const char *id = op->out.upload_id;
+        begun(c, &rule, c->g->caps.attr_at_finish ? pack_id(c, id) : id);
     }
     pl_gw_op_end(c, &s, false);
     pl_buf_dispose(&note);
@@ -56,7 +153,7 @@ void pl_gw_abort_upload(struct pl_gw_call *c)
     if (!op) {
         return;
     }
-    op->in.mp.upload_id = pl_gw_param(c, "uploadId");
+    op->in.mp.upload_id = pl_gw_upload_id(c);
     pail_code rc = pl_gw_run(&s);
     pl_gw_op_end(c, &s, false);
     if (rc == PAIL_OK) {
@@ -198,7 +295,7 @@ static bool prepare(struct pl_gw_call *c, struct finish *f)
         return false;
     }
     if (c->g->caps.lists_parts) {
-        pail_code rc = pl_gw_all_parts(c, pl_gw_param(c, "uploadId"), &f->there);
+        pail_code rc = pl_gw_all_parts(c, pl_gw_upload_id(c), &f->there);
         if (rc) {
             if (rc != PAIL_E_UPLOAD_NOT_FOUND || !finished_before(c, f)) {
                 pl_gw_fail_op(c, rc, NULL);
@@ -225,7 +322,11 @@ void pl_gw_finish_upload(struct pl_gw_call *c)
         return;
     }
     pl_gw_take_conditions(c, "", &op->cond);
-    op->in.mp.upload_id = pl_gw_param(c, "uploadId");
+    if (c->g->caps.attr_at_finish) {
+        unpack_attributes(c);
+        op->attr = &c->attr;
+    }
+    op->in.mp.upload_id = pl_gw_upload_id(c);
     op->in.mp.parts = f.parts;
     op->in.mp.count = f.count;
     op->in.mp.etag = f.etag;

@@ -103,9 +103,9 @@ static pail_code read_source(struct pl_op *op, char **data)
 
 /* Makes `o` the object of its key if the conditions hold; takes the reference in every case. */
 static pail_code publish(struct memory *m, struct pl_op *op, struct pl_mem_object *o,
-                         const char *etag)
+                         const char *etag, const char *checksum)
 {
-    if (o && etag && !pl_mem_object_etag(o, etag)) {
+    if (o && !pl_mem_object_given(o, etag, checksum)) {
         pl_mem_object_unref(o);
         o = NULL;
     }
@@ -141,7 +141,7 @@ static pail_code do_put(struct memory *m, struct pl_op *op)
     static const pail_attributes none;
     struct pl_mem_object *o =
         pl_mem_object_new(data, op->in.put.source->len, op->attr ? op->attr : &none, ++m->serial);
-    return publish(m, op, o, op->in.put.etag);
+    return publish(m, op, o, op->in.put.etag, op->in.put.checksum);
 }
 
 static pail_code delete_one(struct memory *m, struct pl_op *op, const char *key,
@@ -211,7 +211,13 @@ static pail_code do_copy(struct memory *m, struct pl_op *op)
     struct pl_mem_object *o =
         data ? pl_mem_object_new(data, from->info.size, op->attr ? op->attr : &kept, ++m->serial)
              : NULL;
-    rc = publish(m, op, o, from->etag_kept ? from->info.etag : NULL);
+    const pail_info *i = &from->info;
+    if (o && !(pl_mem_object_given(o, NULL, i->composite_checksum) &&
+               pl_mem_object_parts(o, from->parts, from->part_count))) {
+        pl_mem_object_unref(o);
+        o = NULL;
+    }
+    rc = publish(m, op, o, from->etag_kept ? i->etag : NULL, i->checksum);
     pl_mem_object_unref(from);
     return rc;
 }
@@ -344,11 +350,34 @@ static pail_code find_upload(struct memory *m, struct pl_op *op, const char *id,
     return rc ? rc : !name ? PAIL_E_NO_MEMORY : *out ? PAIL_OK : PAIL_E_UPLOAD_NOT_FOUND;
 }
 
+/* The parts of a finished object behind a number. */
+static pail_code do_object_parts(struct memory *m, struct pl_op *op)
+{
+    struct pl_mem_object *o;
+    pail_code rc = find_object(m, op, op->bucket, op->key, op->version, &o);
+    if (rc) {
+        return rc;
+    }
+    pl_info_copy(&op->arena, &op->out.info, &o->info);
+    op->out.info.key = op->key;
+    op->out.parts = pl_arena_alloc(&op->arena, (o->part_count + 1) * sizeof *op->out.parts);
+    for (size_t i = 0; op->out.parts && i < o->part_count; i++) {
+        if (o->parts[i].number > op->in.list.after_part) {
+            struct pl_part *p = &op->out.parts[op->out.part_count++];
+            *p = o->parts[i];
+            p->etag = pl_arena_dup_c(&op->arena, p->etag);
+            p->checksum = pl_arena_dup_c(&op->arena, p->checksum);
+        }
+    }
+    return op->arena.failed ? PAIL_E_NO_MEMORY : PAIL_OK;
+}
+
 /* The parts of one upload behind a number. */
 static pail_code do_parts(struct memory *m, struct pl_op *op)
 {
     struct pl_mem_upload *u;
     pail_code rc = find_upload(m, op, op->in.list.upload_id, &u);
+    op->out.note = rc ? NULL : pl_arena_dup_c(&op->arena, u->note);
     uint32_t max = op->in.list.max && op->in.list.max < 1000 ? op->in.list.max : 1000;
     op->out.parts = rc ? NULL : pl_arena_alloc(&op->arena, max * sizeof *op->out.parts);
     for (uint32_t i = op->in.list.after_part; op->out.parts && i < 10000; i++) {
@@ -361,7 +390,8 @@ static pail_code do_parts(struct memory *m, struct pl_op *op)
             op->out.parts[op->out.part_count++] =
                 (struct pl_part){.number = i + 1,
                                  .etag = pl_arena_dup_c(&op->arena, part->info.etag),
-                                 .size = part->info.size};
+                                 .size = part->info.size,
+                                 .checksum = pl_arena_dup_c(&op->arena, part->info.checksum)};
         }
     }
     return rc ? rc : op->arena.failed ? PAIL_E_NO_MEMORY : PAIL_OK;
@@ -370,8 +400,8 @@ static pail_code do_parts(struct memory *m, struct pl_op *op)
 static pail_code do_uploads(struct memory *m, struct pl_op *op)
 {
     struct pl_mem_bucket *b;
-    if (op->in.list.upload_id) {
-        return do_parts(m, op);
+    if (op->in.list.upload_id || op->in.list.of_object) {
+        return op->in.list.of_object ? do_object_parts(m, op) : do_parts(m, op);
     }
     pail_code rc = find_bucket(m, op, op->bucket, &b);
     return rc ? rc : fill_page(&b->uploads, op, fill_upload);
@@ -385,7 +415,7 @@ static pail_code do_begin(struct memory *m, struct pl_op *op)
         return rc;
     }
     void *old = NULL;
-    struct pl_mem_upload *u = pl_mem_upload_new(op->key, op->attr, ++m->serial);
+    struct pl_mem_upload *u = pl_mem_upload_new(op->key, op->attr, op->in.mp.note, ++m->serial);
     char *name = u ? upload_name(op, u->id) : NULL;
     if (!name || !pl_keymap_set(&b->uploads, name, u, &old)) {
         pl_mem_upload_free(u);
@@ -396,7 +426,7 @@ static pail_code do_begin(struct memory *m, struct pl_op *op)
 }
 
 struct new_part {
-    const char *upload_id, *etag;
+    const char *upload_id, *etag, *checksum;
     uint32_t number;
     char *data; /* taken over */
     uint64_t size;
@@ -415,7 +445,7 @@ static pail_code store_part(struct memory *m, struct pl_op *op, const struct new
         return rc;
     }
     struct pl_mem_object *part = pl_mem_object_new(n->data, n->size, NULL, ++m->serial);
-    if (!part || (n->etag && !pl_mem_object_etag(part, n->etag))) {
+    if (!part || !pl_mem_object_given(part, n->etag, n->checksum)) {
         pl_mem_object_unref(part);
         return PAIL_E_NO_MEMORY;
     }
@@ -428,8 +458,9 @@ static pail_code store_part(struct memory *m, struct pl_op *op, const struct new
 static pail_code do_part(struct memory *m, struct pl_op *op)
 {
     return store_part(m, op,
-                      &(struct new_part){op->in.put.upload_id, op->in.put.etag, op->in.put.number,
-                                         op->provider_ctx, op->in.put.source->len});
+                      &(struct new_part){op->in.put.upload_id, op->in.put.etag, op->in.put.checksum,
+                                         op->in.put.number, op->provider_ctx,
+                                         op->in.put.source->len});
 }
 
 static pail_code do_copy_part(struct memory *m, struct pl_op *op)
@@ -444,7 +475,8 @@ static pail_code do_copy_part(struct memory *m, struct pl_op *op)
         rc = PAIL_E_BAD_RANGE;
     } else {
         char *data = copy_bytes(from->data + offset, length);
-        struct new_part part = {op->in.copy.upload_id, NULL, op->in.copy.number, data, length};
+        struct new_part part = {op->in.copy.upload_id, NULL, NULL,
+                                op->in.copy.number,    data, length};
         rc = data ? store_part(m, op, &part) : PAIL_E_NO_MEMORY;
     }
     pl_mem_object_unref(from);
@@ -471,7 +503,13 @@ static pail_code do_finish(struct memory *m, struct pl_op *op)
         return rc;
     }
     pail_attributes attr = pl_info_attributes(&u->attributes->info);
-    rc = publish(m, op, pl_mem_object_new(data, size, &attr, ++m->serial), op->in.mp.etag);
+    struct pl_mem_object *o = pl_mem_object_new(data, size, &attr, ++m->serial);
+    struct pl_part *parts = pl_mem_upload_parts(u, &op->arena, op->in.mp.parts, op->in.mp.count);
+    if (o && (!parts || !pl_mem_object_parts(o, parts, op->in.mp.count))) {
+        pl_mem_object_unref(o);
+        o = NULL;
+    }
+    rc = publish(m, op, o, op->in.mp.etag, op->in.mp.checksum);
     if (rc == PAIL_OK) {
         drop_upload(m, op, op->in.mp.upload_id);
     }
@@ -611,7 +649,7 @@ static void caps(struct pl_provider *p, struct pl_caps *out)
     out->part_best = 1 << 20;
     out->put_best = out->get_best = UINT64_MAX;
     out->concurrency = 1;
-    out->takes_pull = out->keeps_etag = out->lists_parts = true;
+    out->takes_pull = out->keeps_etag = out->keeps_sums = out->lists_parts = true;
 }
 
 static pail_code check_bucket(struct pl_provider *p, const char *name, struct pail_error **err)

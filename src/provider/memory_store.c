@@ -51,10 +51,28 @@ struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_at
     return o;
 }
 
-bool pl_mem_object_etag(struct pl_mem_object *o, const char *etag)
+bool pl_mem_object_given(struct pl_mem_object *o, const char *etag, const char *checksum)
 {
-    o->info.etag = pl_arena_dup_c(&o->arena, etag);
-    o->etag_kept = true;
+    if (etag) {
+        o->info.etag = pl_arena_dup_c(&o->arena, etag);
+        o->etag_kept = true;
+    }
+    if (checksum) {
+        const char **to = strchr(checksum, '-') ? &o->info.composite_checksum : &o->info.checksum;
+        *to = pl_arena_dup_c(&o->arena, checksum);
+    }
+    return !o->arena.failed;
+}
+
+bool pl_mem_object_parts(struct pl_mem_object *o, const struct pl_part *parts, size_t count)
+{
+    o->parts = count ? pl_arena_alloc(&o->arena, count * sizeof *o->parts) : NULL;
+    o->part_count = o->parts ? count : 0;
+    for (size_t i = 0; i < o->part_count; i++) {
+        o->parts[i] = parts[i];
+        o->parts[i].etag = pl_arena_dup_c(&o->arena, parts[i].etag);
+        o->parts[i].checksum = pl_arena_dup_c(&o->arena, parts[i].checksum);
+    }
     return !o->arena.failed;
 }
 
@@ -74,7 +92,7 @@ void pl_mem_object_unref(struct pl_mem_object *o)
 }
 
 struct pl_mem_upload *pl_mem_upload_new(const char *key, const pail_attributes *attr,
-                                        uint64_t serial)
+                                        const char *note, uint64_t serial)
 {
     static const pail_attributes none;
     struct pl_mem_upload *u = pl_calloc(1, sizeof *u);
@@ -85,7 +103,8 @@ struct pl_mem_upload *pl_mem_upload_new(const char *key, const pail_attributes *
     u->key = pl_strdup(key);
     u->attributes = pl_mem_object_new(NULL, 0, attr ? attr : &none, serial);
     u->id = u->attributes ? pl_strdup(u->attributes->info.etag) : NULL;
-    if (!u->key || !u->id) {
+    u->note = note ? pl_strdup(note) : NULL;
+    if (!u->key || !u->id || (note && !u->note)) {
         pl_mem_upload_free(u);
         return NULL;
     }
@@ -101,6 +120,7 @@ void pl_mem_upload_free(struct pl_mem_upload *u)
         pl_mem_object_unref(u->attributes);
         pl_free(u->key);
         pl_free(u->id);
+        pl_free(u->note);
         pl_free(u);
     }
 }
@@ -111,6 +131,20 @@ static const struct pl_mem_object *find_part(const struct pl_mem_upload *u,
     const struct pl_mem_object *o =
         part->number >= 1 && part->number <= 10000 ? u->parts[part->number - 1] : NULL;
     return o && part->etag && strcmp(part->etag, o->info.etag) == 0 ? o : NULL;
+}
+
+struct pl_part *pl_mem_upload_parts(const struct pl_mem_upload *u, struct pl_arena *arena,
+                                    const struct pl_part *parts, size_t count)
+{
+    struct pl_part *made = pl_arena_alloc(arena, (count + 1) * sizeof *made);
+    for (size_t i = 0; made && i < count; i++) {
+        const struct pl_mem_object *o = find_part(u, &parts[i]);
+        made[i] = (struct pl_part){.number = parts[i].number,
+                                   .etag = parts[i].etag,
+                                   .size = o ? o->info.size : 0,
+                                   .checksum = o ? o->info.checksum : NULL};
+    }
+    return made;
 }
 
 char *pl_mem_upload_join(const struct pl_mem_upload *u, const struct pl_part *parts, size_t count,

@@ -12,11 +12,13 @@ struct pl_mem_object {
     char *data;
     pail_info info; /* strings in the arena; key is the map's */
     struct pl_arena arena;
-    bool etag_kept; /* the writer's, not a serial number */
+    bool etag_kept;        /* the writer's, not a serial number */
+    struct pl_part *parts; /* that it was made of, in the arena; NULL: it came in one piece */
+    size_t part_count;
 };
 
 struct pl_mem_upload {
-    char *id, *key;
+    char *id, *key, *note;
     int64_t begun_ms;
     struct pl_mem_object *attributes;   /* without data */
     struct pl_mem_object *parts[10000]; /* by number - 1 */
@@ -33,14 +35,20 @@ struct pl_mem_bucket {
  */
 struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_attributes *attr,
                                         uint64_t serial);
-/* Gives it the writer's ETag, before anybody else sees it. False: out of memory. */
-bool pl_mem_object_etag(struct pl_mem_object *o, const char *etag);
+/* Gives it the writer's ETag and checksum (each may be NULL), before anybody else sees it. False:
+ * out of memory. */
+bool pl_mem_object_given(struct pl_mem_object *o, const char *etag, const char *checksum);
+/* ... and the parts that it is made of, whose texts are copied. */
+bool pl_mem_object_parts(struct pl_mem_object *o, const struct pl_part *parts, size_t count);
 struct pl_mem_object *pl_mem_object_ref(struct pl_mem_object *o);
 void pl_mem_object_unref(struct pl_mem_object *o); /* NULL is fine */
 
 struct pl_mem_upload *pl_mem_upload_new(const char *key, const pail_attributes *attr,
-                                        uint64_t serial);
+                                        const char *note, uint64_t serial);
 void pl_mem_upload_free(struct pl_mem_upload *u);
+/* The same parts as the store knows them, for pl_mem_object_parts; NULL: out of memory. */
+struct pl_part *pl_mem_upload_parts(const struct pl_mem_upload *u, struct pl_arena *arena,
+                                    const struct pl_part *parts, size_t count);
 /* The bytes of the parts one after another; NULL with the reason in *rc. */
 char *pl_mem_upload_join(const struct pl_mem_upload *u, const struct pl_part *parts, size_t count,
                          uint64_t *size, pail_code *rc, struct pail_error **err);

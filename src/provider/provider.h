@@ -18,6 +18,7 @@ struct pl_caps {
     bool keeps_etag;      /* in.put.etag and in.mp.etag */
     bool keeps_sums;      /* in.put.checksum, in.mp.checksum, in.mp.note */
     bool lists_parts;     /* mp_list with an upload_id, or of_object */
+    bool attr_at_finish;  /* op->attr of mp_begin is told again with mp_finish, or it is lost */
     bool parts_in_order;  /* one part after the other */
     bool parts_equal;     /* all parts but the last must have one size */
     bool no_whole_sum;    /* no checksum that those of ranges combine to, an MD5 at most */

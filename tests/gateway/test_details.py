@@ -160,6 +160,24 @@ class Details(gateway.GatewayTest):
         missing = self.ask("PUT", "/bucket/missing", query={"acl": ""}, headers={"x-amz-acl": "private"})
         self.assertEqual(missing.code, "NoSuchKey")
 
+    def test_what_objects_never_have_is_refused(self):
+        self.put("plain", b"x")
+        for headers in ({"x-amz-server-side-encryption": "AES256"}, {"x-amz-object-lock-mode": "GOVERNANCE"},
+                        {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
+                        {"x-amz-website-redirect-location": "/"}):
+            for more in ({}, {"x-amz-copy-source": "/bucket/plain"}):
+                answer = self.ask("PUT", "/bucket/extra", headers=dict(headers, **more))
+                self.assertEqual(answer.code, "NotImplemented")
+            begun = self.ask("POST", "/bucket/extra", query={"uploads": ""}, headers=headers)
+            self.assertEqual(begun.code, "NotImplemented")
+        self.assertIsNone(self.stored("extra"))
+
+    def test_what_buckets_never_have(self):
+        for name, code in (("policyStatus", "NoSuchBucketPolicy"), ("cors", "NoSuchCORSConfiguration"),
+                           ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
+                           ("object-lock", "ObjectLockConfigurationNotFoundError"), ("torrent", "NotImplemented")):
+            self.assertEqual(self.ask("GET", "/bucket", query={name: ""}).code, code)
+
     def test_buckets_in_pages(self):
         for name in ("page-a", "page-b", "page-c"):
             self.ask("PUT", "/" + name)
@@ -179,6 +197,10 @@ class Details(gateway.GatewayTest):
         self.put("tags", b"x", **{"x-amz-tagging": "foo=bar&bar"})
         answer = self.ask("GET", "/bucket/tags", query={"tagging": ""})
         self.assertEqual((answer.texts("Key"), answer.texts("Value")), (["bar", "foo"], ["", "bar"]))
+
+
+class InMemory(Details):
+    URL = "memory:"
 
 
 if __name__ == "__main__":

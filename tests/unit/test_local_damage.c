@@ -344,6 +344,38 @@ static void test_backup__copies_where_it_cannot_link_and_a_failed_one_leaves_not
     store_remove(&s);
 }
 
+/* Format 2 had no checksums of parts. */
+static void test_local__a_store_of_the_format_before_is_renewed(void)
+{
+    struct store s;
+    char path[160], text[128] = "", id[64] = "", room[8];
+    size_t n = sizeof room;
+    store_folder(&s);
+    REQUIRE(store_open(&s) == PAIL_OK && make_bucket(&s, "bucket") == PAIL_OK);
+    CHECK_INT(put(&s, "k", "0123", 4), PAIL_OK);
+    store_close(&s);
+    sql(&s, "ALTER TABLE parts DROP COLUMN sum");
+    snprintf(path, sizeof path, "%s/format", s.home);
+    FILE *f = fopen(path, "r+");
+    REQUIRE(f != NULL);
+    CHECK_INT(fscanf(f, "pail local store\nformat 3\nid %63s\n", id), 1);
+    rewind(f);
+    fprintf(f, "pail local store\nformat 2\nid %s\n", id);
+    fclose(f);
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(store_open(&s) == PAIL_OK);
+        CHECK_INT(get(&s, "k", room, &n), PAIL_OK);
+        store_close(&s);
+        sql(&s, "SELECT sum FROM parts");
+    }
+    f = fopen(path, "r");
+    REQUIRE(f != NULL);
+    CHECK_INT((int)fread(text, 1, sizeof text - 1, f) > 0, 1);
+    fclose(f);
+    CHECK(strstr(text, "format 3\n") && strstr(text, id));
+    store_remove(&s);
+}
+
 int main(void)
 {
     hook_the_seam();
@@ -355,5 +387,6 @@ int main(void)
     RUN(test_damage__fsck_finds_stray_files_and_repair_removes_them);
     RUN(test_backup__is_the_store_at_one_moment_while_others_write);
     RUN(test_backup__copies_where_it_cannot_link_and_a_failed_one_leaves_nothing);
+    RUN(test_local__a_store_of_the_format_before_is_renewed);
     return test_end();
 }
