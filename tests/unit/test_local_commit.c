@@ -307,6 +307,68 @@ static void test_commit__cancel_and_deadline_end_a_large_put_and_leave_nothing(v
     store_remove(&s);
 }
 
+/* ---- bytes that are lent ---- */
+
+enum { LENT = (5 << 20) + 100, LENT_PIECE = 64 << 10 };
+
+struct lender {
+    char *data;
+    size_t at, end;
+};
+
+static const char *lend(void *ctx, size_t *n)
+{
+    struct lender *l = ctx;
+    const char *data = l->data + l->at;
+    *n = l->end - l->at < LENT_PIECE ? l->end - l->at : LENT_PIECE;
+    l->at += *n;
+    errno = EIO;
+    return *n ? data : NULL;
+}
+
+static pail_code put_lent(struct store *s, struct lender *l)
+{
+    struct pl_body body = {.kind = PL_BODY_PULL, .len = LENT, .lend = lend, .pull_ctx = l};
+    struct pl_op op = {.kind = PL_OP_PUT, .bucket = "bucket", .key = "k", .in.put.source = &body};
+    l->at = 0;
+    return run_and_dispose(s, &op);
+}
+
+/* As a file system that wants larger pieces, or none. */
+static ssize_t indirect_pwrite(int fd, const void *buf, size_t n, off_t at)
+{
+    if (fcntl(fd, F_GETFL) & O_DIRECT) {
+        errno = EINVAL;
+        return -1;
+    }
+    return real.pwrite(fd, buf, n, at);
+}
+
+static void test_commit__lent_bytes_are_stored_as_they_lie_or_not_at_all(void)
+{
+    struct store s;
+    char *room = pattern(LENT + 8192, 7), *back = malloc(LENT);
+    struct lender l = {room + (4096 - (uintptr_t)room % 4096), 0, LENT};
+    store_folder(&s);
+    REQUIRE(store_open(&s) == PAIL_OK && make_bucket(&s, "bucket") == PAIL_OK);
+    for (int i = 0; i < 3; i++) { /* straight, in pieces that cannot be, from where none can be */
+        size_t n = LENT;
+        atomic_store(&hook.pwrite, i == 1 ? indirect_pwrite : NULL);
+        l.data += i == 2 ? 1 : 0;
+        CHECK_INT(put_lent(&s, &l), PAIL_OK);
+        CHECK_INT(get_range(&s, "k", (struct pl_range){0}, back, &n), PAIL_OK);
+        CHECK(n == LENT && memcmp(back, l.data, LENT) == 0);
+    }
+    l.end = LENT - 1;
+    CHECK_INT(put_lent(&s, &l), PAIL_E_IO);
+    l.end = LENT_PIECE;
+    CHECK_INT(put_lent(&s, &l), PAIL_E_IO);
+    CHECK_INT(count_files(&s), 1);
+    free(room);
+    free(back);
+    store_remove(&s);
+}
+
 /* ---- without the caller's thread ---- */
 
 static void test_commit__async_operations_complete_from_memory_and_files(void)
@@ -363,6 +425,7 @@ int main(void)
     RUN(test_commit__a_failed_sync_says_that_the_write_may_have_been_applied);
     RUN(test_commit__durability_decides_which_syncs_a_put_waits_for);
     RUN(test_commit__cancel_and_deadline_end_a_large_put_and_leave_nothing);
+    RUN(test_commit__lent_bytes_are_stored_as_they_lie_or_not_at_all);
     RUN(test_commit__async_operations_complete_from_memory_and_files);
     return test_end();
 }
