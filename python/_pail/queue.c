@@ -74,6 +74,18 @@ static PyObject *result_of(struct operation *o, const struct state *s, const pai
     return NULL;
 }
 
+/* A future takes no StopIteration. The reference is taken over. */
+static PyObject *as_runtime_error(PyObject *raised)
+{
+    PyObject *made = PyObject_CallFunction(PyExc_RuntimeError, "s", "a callback raised StopIteration");
+    if (!made) {
+        PyErr_Clear();
+        return raised;
+    }
+    PyException_SetCause(made, raised);
+    return made;
+}
+
 /* The exception of a failed operation: a callback's own goes first. */
 static PyObject *failure_of(struct operation *o, const struct state *s, pail_code rc,
                             const pail_error *err)
@@ -81,6 +93,9 @@ static PyObject *failure_of(struct operation *o, const struct state *s, pail_cod
     py_wait_drop(&o->wait); /* one that is set: of making the result */
     PyObject *raised = o->wait.raised;
     o->wait.raised = NULL;
+    if (raised && PyErr_GivenExceptionMatches(raised, PyExc_StopIteration)) {
+        raised = as_runtime_error(raised);
+    }
     return raised ? raised : py_error_new(s, rc, err);
 }
 

@@ -18,14 +18,14 @@ from .native import Bucket
 
 TICK_S = 0.1
 PART, PART_MIN = 8 << 20, 5 << 20  # what the services in general take
-_loops: weakref.WeakKeyDictionary[Any, Loop] = weakref.WeakKeyDictionary()
+_loops: weakref.WeakKeyDictionary[Any, Loop] = weakref.WeakKeyDictionary()  # gone with the loop
 
 
 class Loop:
     """The queue of one event loop."""
 
     def __init__(self, loop):
-        self.loop, self.queue = loop, _pail.Queue()
+        self.loop, self.queue = weakref.proxy(loop), _pail.Queue()  # else it would keep its own key
         self.watched, self.timer = False, None
 
     def watch(self):
@@ -44,6 +44,7 @@ class Loop:
         if not self.queue.under_way and self.watched:
             self.loop.remove_reader(self.queue.fileno())
             self.timer.cancel()
+            self.timer = None  # it holds the loop
             self.watched = False
 
     async def run(self, submit, *args, **options):
@@ -232,23 +233,31 @@ class AsyncBucket:
         return f"<pail.AsyncBucket {self.bucket.scheme}:{self.bucket.name}>"
 
 
+# What of a writer's options the steps of its upload take; the first holds for a put as well.
+PART_OPTIONS = frozenset(("timeout", "cancel", "headers", "request_payer", "customer_key"))
+ABORT_OPTIONS = frozenset(("timeout", "headers"))
+
+
 class AsyncWriter:
     """What is written becomes an object when the block ends, and nothing where it raises.
 
     At most `concurrency` parts of `part_size` bytes are under way, and one is gathered: memory is
     (concurrency + 1) * part_size. Up to one part goes in a single request. One task writes.
+    Options: those of upload_begin().
     """
 
     def __init__(self, bucket: AsyncBucket, key: str, part_size: int, concurrency: int,
                  options: dict[str, Any]) -> None:
         if part_size < PART_MIN or concurrency < 1:
             raise _pail.BadArgument(f"a part has {PART_MIN} bytes or more, and one is under way")
+        if "progress" in options:
+            raise TypeError("a writer has no progress: its program knows what it wrote")
         self.bucket, self.key, self.info = bucket, key, None
         self._part_size, self._concurrency, self._options = part_size, concurrency, options
         self._buffer = bytearray()
-        self._id: Any = None
+        self._begun: Any = None  # the task that begins the upload
         self._parts: Any = []  # (number, task)
-        self._count = 0
+        self._ending: Any = None  # the task that drops what was written
         self._closed = False
 
     async def write(self, data: Any) -> int:
@@ -265,9 +274,18 @@ class AsyncWriter:
             at += take
         return len(view)
 
+    def _some(self, names):
+        return {name: value for name, value in self._options.items() if name in names}
+
+    async def _id(self):
+        """The upload's id; a cancelled caller leaves the beginning to abort()."""
+        if self._begun is None:
+            self._begun = asyncio.ensure_future(
+                self.bucket.upload_begin(self.key, **self._options))
+        return await asyncio.shield(self._begun)
+
     async def _send(self):
-        if self._id is None:
-            self._id = await self.bucket.upload_begin(self.key, **self._options)
+        upload = await self._id()
         under_way = [task for _, task in self._parts if not task.done()]
         while len(under_way) >= self._concurrency:
             await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -275,43 +293,64 @@ class AsyncWriter:
         for _, task in self._parts:
             if task.done():
                 task.result()
-        self._count += 1
         part, self._buffer = self._buffer, bytearray()
-        self._parts.append((self._count, asyncio.ensure_future(
-            self.bucket.upload_part(self.key, self._id, self._count, part))))
+        number = len(self._parts) + 1
+        self._parts.append((number, asyncio.ensure_future(self.bucket.upload_part(
+            self.key, upload, number, part, **self._some(PART_OPTIONS)))))
 
     async def close(self) -> _pail.Info:
         """Makes the object; its Info, also in `info`. Where it fails nothing is left."""
-        if not self._closed:
-            try:
-                if self._id is None:
-                    self.info = await self.bucket.put(self.key, self._buffer, **self._options)
-                else:
-                    await self._send()
-                    parts = [(number, await task) for number, task in self._parts]
-                    self.info = await self.bucket.upload_finish(self.key, self._id, parts,
-                                                                **self._options)
-                self._closed = True
-            finally:
-                if not self._closed:
-                    await self.abort()
+        if self._closed:
+            return self.info
+        try:
+            if self._begun is None:
+                self.info = await self.bucket.put(self.key, self._buffer, **self._options)
+            else:
+                await self._send()
+                parts = [(number, await task) for number, task in self._parts]
+                self.info = await self.bucket.upload_finish(self.key, await self._id(), parts,
+                                                            **self._options)
+        except BaseException:
+            await self._drop_quietly()
+            raise
+        self._closed = True
         return self.info
 
     async def abort(self) -> None:
         """Drops what was written. Again, or closed: nothing."""
-        if self._closed:
+        if self._closed and self._ending is None:
             return
         self._closed = True
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._drop())
+        try:
+            await asyncio.shield(self._ending)
+        except asyncio.CancelledError:
+            if not self._ending.done():  # the caller was cancelled again: first this, then that
+                await asyncio.wait([self._ending])
+            raise
+
+    async def _drop(self):
         tasks = [task for _, task in self._parts]
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-            for task in tasks:
-                if not task.cancelled():
-                    task.exception()  # looked at: the loop does not report it
-        if self._id is not None:
-            await self.bucket.upload_abort(self.key, self._id)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            upload = await self._begun if self._begun is not None else None
+        except _pail.Error:
+            return  # it never began
+        if upload is not None:
+            try:
+                await self.bucket.upload_abort(self.key, upload, **self._some(ABORT_OPTIONS))
+            except _pail.UploadNotFound:
+                pass
+
+    async def _drop_quietly(self):
+        """Beside an exception that goes on: what abort() fails of does not take its place."""
+        try:
+            await self.abort()
+        except Exception:  # the upload stays listed
+            pass
 
     async def __aenter__(self):
         return self
@@ -320,7 +359,7 @@ class AsyncWriter:
         if kind is None:
             await self.close()
         else:
-            await self.abort()
+            await self._drop_quietly()
 
 
 def _fetch(queue, done, listing):

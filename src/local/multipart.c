@@ -49,6 +49,9 @@ static pail_code find_upload(struct pl_tx *tx, struct pl_op *op, const char *tex
         u->fields = pl_str_n(pl_arena_dup(&op->arena, pl_str_n(sqlite3_column_blob(s, 2), n)), n);
     }
     sqlite3_reset(s);
+    if (op->arena.failed) {
+        return pl_fail(&op->error, PAIL_E_NO_MEMORY, "no memory for what an upload was begun with");
+    }
     return step == SQLITE_ROW    ? PAIL_OK
            : step == SQLITE_DONE ? PAIL_E_UPLOAD_NOT_FOUND
                                  : pl_tx_fail(tx, &op->error, "looking up an upload");
@@ -304,7 +307,7 @@ static pail_code turn_attrs(struct pl_tx *tx, struct pl_op *op, const struct upl
     *attrs = u->attrs;
     pail_code rc = pl_attrs_copy(&fields, u->fields, false, &op->error);
     rc = rc ? rc : pl_attrs_add_sum(&fields, op->in.mp.checksum, &op->error);
-    if (rc == PAIL_OK && fields.len != u->fields.len) {
+    if (rc == PAIL_OK && !pl_str_eq(pl_buf_view(&fields), u->fields)) {
         rc = u->attrs
                  ? set_fields(tx, u->attrs, pl_buf_view(&fields), &op->error)
                  : pl_tx_add_attrs(tx, pl_buf_view(&fields), pl_str_n("", 0), attrs, &op->error);

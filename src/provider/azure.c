@@ -44,6 +44,7 @@ static void azure_caps(struct pl_dialect *d, struct pl_caps *out)
     out->part_best = 16 * MIB;
     out->put_best = out->get_best = 2 * out->part_best;
     out->concurrency = TRANSFER_CONCURRENCY;
+    out->no_expires = true;
     out->no_whole_sum = true; /* an MD5 at most */
 }
 

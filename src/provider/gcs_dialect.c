@@ -25,6 +25,7 @@ static void gcs_caps(struct pl_dialect *d, struct pl_caps *out)
     can[PAIL_CAN_TAGS] = PAIL_NO;
     can[PAIL_CAN_MULTIPART] = of(d)->by_session ? PAIL_NATIVE : PAIL_EMULATED;
     out->parts_in_order = of(d)->by_session;
+    out->no_expires = true;
     can[PAIL_CAN_PRESIGN_GET] = can[PAIL_CAN_PRESIGN_PUT] =
         pl_gcs_can_sign(of(d)) ? PAIL_NATIVE : PAIL_NO;
     out->limit[PAIL_LIMIT_PART_MIN] = 1;

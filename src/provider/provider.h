@@ -22,6 +22,7 @@ struct pl_caps {
     bool parts_in_order;  /* one part after the other */
     bool parts_equal;     /* all parts but the last must have one size */
     bool no_whole_sum;    /* no checksum that those of ranges combine to, an MD5 at most */
+    bool no_expires;      /* objects have no Expires: one that is asked for is refused */
     bool uploads_inside;  /* unfinished uploads go with their bucket, or it is "not empty" */
 };
 

@@ -128,6 +128,9 @@ static void set_attributes(struct pl_copy *c)
         c->attr.tags = NULL;
         c->attr.tag_count = 0;
     }
+    if (c->to_caps.no_expires) {
+        c->attr.expires = NULL;
+    }
 }
 
 static void set_common(struct pl_copy *c, struct pl_task_op *o)

@@ -1,5 +1,8 @@
 #include "transfer/simple.h"
+#include "base/sys.h"
 #include "codec/digest.h"
+
+enum { CLEAN_UP_MS = 30000 };
 
 static void simple_start(struct pl_task *t)
 {
@@ -45,6 +48,10 @@ static pail_info *info_of(const struct pl_op *op)
 static void simple_done(struct pl_task *t, struct pl_task_op *o)
 {
     struct pl_simple *s = (struct pl_simple *)t;
+    if (o != s->op) { /* of clean_up */
+        pl_task_op_free(o);
+        return;
+    }
     if (o->op.rc) {
         pl_task_fail_op(t, o);
         return;
@@ -63,6 +70,21 @@ static void simple_done(struct pl_task *t, struct pl_task_op *o)
     }
 }
 
+/* An upload that was begun although its caller had given up: nobody would learn its id. */
+static void simple_clean_up(struct pl_task *t)
+{
+    const struct pl_task_op *begun = ((struct pl_simple *)t)->op;
+    if (!begun || begun->op.kind != PL_OP_MP_BEGIN || begun->op.rc || !begun->op.out.upload_id) {
+        return;
+    }
+    struct pl_task_op *o = pl_task_op_new(t, PL_OP_MP_ABORT, begun->op.bucket, begun->op.key);
+    if (o) {
+        o->op.deadline_ns = pl_sys.mono_ns() + (int64_t)CLEAN_UP_MS * 1000000;
+        o->op.in.mp.upload_id = begun->op.out.upload_id;
+        pl_task_submit(t, o);
+    }
+}
+
 static void simple_dispose(struct pl_task *t)
 {
     struct pl_simple *s = (struct pl_simple *)t;
@@ -73,7 +95,7 @@ static void simple_dispose(struct pl_task *t)
     }
 }
 
-static const struct pl_task_ops simple_ops = {simple_start, simple_done, NULL, simple_dispose};
+static const struct pl_task_ops simple_ops = {simple_start, simple_done, simple_clean_up, simple_dispose};
 
 struct pl_op *pl_simple_init(struct pl_simple *s, enum pl_op_kind kind, const char *bucket,
                              const char *key)

@@ -1,5 +1,6 @@
 """asyncio over the queue's descriptor."""
 import asyncio
+import gc
 import io
 import os
 import socket
@@ -101,6 +102,34 @@ class OnMemory(unittest.IsolatedAsyncioTestCase):
                 await file.write(b"y")
         self.assertEqual(await self.bucket.get("there"), b"x")
 
+    async def test_writer__leaves_nothing_where_its_task_is_cancelled(self):
+        async def write(name):
+            async with self.bucket.writer(name, part_size=5 << 20) as file:
+                for _ in range(3):
+                    await file.write(BIG)
+
+        for turns in range(14):  # wherever it is
+            for again in (False, True):
+                name = f"w{turns}"
+                task = asyncio.ensure_future(write(name))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                if again:
+                    await asyncio.sleep(0)
+                    task.cancel()
+                await asyncio.wait([task])
+                self.assertTrue(task.cancelled() or task.exception() is None)
+                self.assertEqual(list(self.bucket.bucket.uploads()), [], f"{turns} {again}")
+
+    async def test_writer__options_are_the_same_for_every_size(self):
+        with self.assertRaises(TypeError):
+            self.bucket.writer("a", progress=print)
+        async with self.bucket.writer("a", part_size=5 << 20, timeout=60, content_type="x/y",
+                                      headers={}) as file:
+            await file.write(BIG)
+        self.assertEqual((await self.bucket.stat("a")).content_type, "x/y")
+
     async def test_put__streams_and_files(self):
         path = os.path.join(stores.folder(self), "a")
         await self.bucket.put("a", io.BytesIO(BIG))
@@ -182,6 +211,26 @@ class OnLocal(OnMemory):
 
 
 class Loops(unittest.TestCase):
+    def test_loops__give_their_descriptors_back(self):
+        bucket = pail.open("memory:my-bucket")
+        bucket.create()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            asyncio.run(bucket.aio().put("a", b"x"))
+        gc.collect()
+        self.assertLess(len(os.listdir("/proc/self/fd")), before + 5)
+
+    def test_callback__that_raises_stop_iteration_ends_the_wait(self):
+        class Source(io.RawIOBase):
+            def read(self, n=-1):
+                return next(iter(()))
+
+        bucket = pail.open("memory:my-bucket")
+        bucket.create()
+        with self.assertRaises(RuntimeError) as caught:
+            asyncio.run(asyncio.wait_for(bucket.aio().put("a", Source()), 10))
+        self.assertIsInstance(caught.exception.__cause__, StopIteration)
+
     def test_loops__each_has_its_own_queue(self):
         bucket = pail.open("memory:my-bucket")
         bucket.create()
