@@ -77,7 +77,8 @@ static PyObject *result_of(struct operation *o, const struct state *s, const pai
 /* A future takes no StopIteration. The reference is taken over. */
 static PyObject *as_runtime_error(PyObject *raised)
 {
-    PyObject *made = PyObject_CallFunction(PyExc_RuntimeError, "s", "a callback raised StopIteration");
+    PyObject *made =
+        PyObject_CallFunction(PyExc_RuntimeError, "s", "a callback raised StopIteration");
     if (!made) {
         PyErr_Clear();
         return raised;

@@ -95,7 +95,8 @@ static void simple_dispose(struct pl_task *t)
     }
 }
 
-static const struct pl_task_ops simple_ops = {simple_start, simple_done, simple_clean_up, simple_dispose};
+static const struct pl_task_ops simple_ops = {simple_start, simple_done, simple_clean_up,
+                                              simple_dispose};
 
 struct pl_op *pl_simple_init(struct pl_simple *s, enum pl_op_kind kind, const char *bucket,
                              const char *key)
