@@ -31,7 +31,7 @@ struct pl_azure_login {
     const char *authority; /* "https://login.microsoftonline.com" */
     const char *tenant, *client, *secret, *certificate, *password, *token_file, *endpoint, *header;
     /* under lock */
-    size_t good;        /* which source gave a token last: it is asked first */
+    size_t good;        /* which source gave a token last */
     char *token;        /* zeroed */
     int64_t expires_ms; /* of token */
     int64_t failed_ms;  /* when a fetch ahead of expiry failed last */

@@ -168,11 +168,22 @@ static pail_code take(struct pl_azure_fetch *f, int64_t now_ms, const struct pl_
     return rc;
 }
 
+/* The token before was of this source, so it is there. */
+static bool is_known(const struct pl_azure_fetch *f)
+{
+    struct pl_azure_login *l = f->login;
+    pthread_mutex_lock(&l->lock);
+    bool known = l->token && l->good == f->at;
+    pthread_mutex_unlock(&l->lock);
+    return known;
+}
+
 /* The service stumbled, or the identity is not up yet (404 and 410 of the metadata service). */
 static bool again(const struct pl_azure_fetch *f, const struct pl_http_response *r)
 {
     bool starting = source_of(f) == PL_AZURE_MACHINE && (r->status == 404 || r->status == 410);
-    bool stumbled = !r->fail && (r->status >= 500 || r->status == 429 || starting);
+    bool stumbled = r->fail ? !of_application(f) && is_known(f)
+                            : r->status >= 500 || r->status == 429 || starting;
     return stumbled && f->tries < TRIES;
 }
 
@@ -275,9 +286,6 @@ struct pl_errand *pl_azure_login_errand(struct pl_azure_login *l, struct pail_er
     }
     f->errand = (struct pl_errand){.next = next, .work = pl_azure_cli_work, .free = fetch_free};
     f->login = l;
-    f->tried.max = TRIED_MAX;
-    pthread_mutex_lock(&l->lock);
-    f->at = l->good;
-    pthread_mutex_unlock(&l->lock);
+    f->tried.max = TRIED_MAX; /* a machine whose identity failed once is itself again later */
     return &f->errand;
 }

@@ -62,8 +62,10 @@ struct pl_azure_memo {
     pail_code refused;                    /* end of an upload: what a second try was told */
 };
 
-/* azure_config.c: fills account, endpoint and credentials. ignore_environment: the machine's own
- * identity is then only tried where it is asked for. */
+/* azure_config.c: whether a host, in lower case, is Azure's own. */
+bool pl_azure_is_own(const char *host);
+/* Fills account, endpoint and credentials. ignore_environment: the machine's own
+ * identity is then only tried where it is asked for; elsewhere than at Azure it always is. */
 PAIL_MUST pail_code pl_azure_configure(struct pl_azure *az, struct pl_settings *settings,
                                        bool ignore_environment, struct pail_error **err);
 

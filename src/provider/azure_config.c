@@ -272,6 +272,20 @@ static pail_code set_place(struct pl_azure *az, const struct pl_settings *s, boo
     return rc;
 }
 
+/* Where a token of the machine or of its user is at home: any other host could use it at Azure.
+ * SPEC "Storage account overview", standard and DNS zone endpoints; "National clouds". */
+bool pl_azure_is_own(const char *host)
+{
+    static const char *const suffixes[] = {".blob.core.windows.net", ".blob.core.chinacloudapi.cn",
+                                           ".blob.core.usgovcloudapi.net", ".storage.azure.net"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (pl_str_ends(pl_str_c(host), pl_str_c(suffixes[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static pail_code set_credentials(struct pl_azure *az, const struct pl_settings *s, bool by_machine,
                                  struct pail_error **err)
 {
@@ -305,8 +319,9 @@ static pail_code set_credentials(struct pl_azure *az, const struct pl_settings *
         az->token = pl_strdup(token);
         return az->token ? PAIL_OK : pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a token");
     }
-    /* What nobody asked for is not sent in clear. */
-    pail_code rc = pl_azure_login_new(s, az->host, by_machine && az->tls, &az->login, err);
+    /* What nobody asked for is not sent in clear, nor to anybody else. */
+    bool alone = by_machine && az->tls && pl_azure_is_own(az->host);
+    pail_code rc = pl_azure_login_new(s, az->host, alone, &az->login, err);
     az->auth = az->login ? PL_AZURE_LOGIN : PL_AZURE_NONE;
     return rc;
 }

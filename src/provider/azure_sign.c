@@ -12,8 +12,10 @@ static pail_code no_credentials(const struct pl_azure *az, struct pail_error **e
                            "no credentials for Azure; tried " PL_AZURE_UNSET
                            "; managed identity, az command: not "
                            "asked, as %s",
-                           az->tls ? "the environment is left out and no setting names them"
-                                   : "the endpoint is not TLS and no setting names them");
+                           !az->tls ? "the endpoint is not TLS and no setting names them"
+                           : !pl_azure_is_own(az->host)
+                               ? "the endpoint is none of Azure's own and no setting names them"
+                               : "the environment is left out and no setting names them");
     pl_error_hint(err,
                   "set azure_storage_account_key, azure_storage_sas_token, "
                   "azure_storage_token or azure_storage_connection_string (or their "

@@ -59,6 +59,7 @@ enum pl_gcs_phase {
     PL_GCS_FIRST = 0,
     PL_GCS_REWRITE, /* copy: with memo->token */
     PL_GCS_COMPOSE, /* mp_finish: parts from memo->at on, onto step memo->step */
+    PL_GCS_LOOK,    /* mp_finish: a part was not there; which are? */
     PL_GCS_SWEEP,   /* mp_finish, mp_abort: the parts go, PL_GCS_BATCH_MAX at once */
     PL_GCS_SEND,    /* session: bytes */
     PL_GCS_ASK      /* session: how many are there? */
@@ -74,7 +75,7 @@ struct pl_gcs_memo {
     char expected[PL_SUM_BASE64_MAX]; /* get: what the head said of the whole */
     const char *token;                /* rewrite, sweep: to go on with; NULL: from the start */
     size_t at, step, took;            /* finish: parts done, composes done, parts of this compose */
-    bool gone;                        /* finish: parts are missing, so the others go as well */
+    bool gone;                        /* finish: it was aborted, so late parts go as well */
     const char **names;               /* sweep: of the page that is being deleted */
     size_t name_count;
     bool found; /* abort: there was something */
@@ -84,6 +85,7 @@ struct pl_gcs_memo {
     bool by_session, is_doubtful; /* doubtful: what was sent was not answered */
     uint64_t sent;                /* bytes known to be there; of a part behind the session's */
     unsigned stalls;              /* answers without progress */
+    unsigned restarts;            /* sessions of a put that were lost */
     struct pl_body cut;           /* what is sent of the source */
 };
 

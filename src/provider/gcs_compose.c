@@ -5,6 +5,8 @@
  * compose"; "Parallel composite uploads".
  *
  * An id is HEX "." BASE64 [ "." ACL ], the base64 of the object's resource. */
+#include <stdio.h>
+
 #include "base/sys.h"
 #include "codec/crc.h"
 #include "codec/hex.h"
@@ -236,6 +238,17 @@ static pail_code sweep(struct pl_gcs_build *b, const struct upload *u)
     return n ? pl_gcs_add_batch(b, names, n) : PAIL_OK;
 }
 
+static void list_parts(struct pl_gcs_build *b, const struct upload *u, const char *most)
+{
+    struct pl_buf prefix = PL_BUF_MAX(256);
+    pl_buf_printf(&prefix, PL_GCS_PARTS "%.*s/", (int)u->hex.len, u->hex.ptr);
+    b->r->method = "GET";
+    pl_gcs_object_path(&b->path, "", b->op->bucket, NULL);
+    pl_gcs_query(b, "prefix", prefix.ptr ? prefix.ptr : "");
+    pl_gcs_query(b, "maxResults", most);
+    pl_buf_dispose(&prefix);
+}
+
 static pail_code finish(struct pl_gcs_build *b)
 {
     struct upload u;
@@ -243,7 +256,11 @@ static pail_code finish(struct pl_gcs_build *b)
     if (!rc && !b->op->in.mp.count) {
         rc = pl_fail(b->err, PAIL_E_BAD_ARGUMENT, "an upload needs at least one part");
     }
-    rc = rc ? rc : b->memo->phase == PL_GCS_SWEEP ? sweep(b, &u) : compose(b, &u);
+    if (!rc && b->memo->phase == PL_GCS_LOOK) {
+        list_parts(b, &u, "1000");
+    } else if (!rc) {
+        rc = b->memo->phase == PL_GCS_SWEEP ? sweep(b, &u) : compose(b, &u);
+    }
     pl_buf_dispose(&u.resource);
     return rc;
 }
@@ -253,7 +270,6 @@ static pail_code finish(struct pl_gcs_build *b)
 static pail_code abort_upload(struct pl_gcs_build *b)
 {
     struct upload u;
-    struct pl_buf prefix = PL_BUF_MAX(256);
     pail_code rc = open_id(b->op, b->op->in.mp.upload_id, &u, b->err);
     if (rc) {
         return rc;
@@ -265,13 +281,8 @@ static pail_code abort_upload(struct pl_gcs_build *b)
         }
         rc = pl_gcs_add_batch(b, names, b->memo->name_count);
     } else {
-        pl_buf_printf(&prefix, PL_GCS_PARTS "%.*s/", (int)u.hex.len, u.hex.ptr);
-        b->r->method = "GET";
-        pl_gcs_object_path(&b->path, "", b->op->bucket, NULL);
-        pl_gcs_query(b, "prefix", prefix.ptr ? prefix.ptr : "");
-        pl_gcs_query(b, "maxResults", "100");
+        list_parts(b, &u, "100");
     }
-    pl_buf_dispose(&prefix);
     pl_buf_dispose(&u.resource);
     return rc;
 }
@@ -343,6 +354,94 @@ static void composed(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
     *out = (struct pl_verdict){.next = PL_NEXT_MORE};
 }
 
+/* The generation that a listing has of a part; NULL: it has none. */
+static const char *generation_of(const json_t *items, struct pl_str name)
+{
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const json_t *item = json_array_get(items, i);
+        const char *text = pl_json_text(item, "name");
+        if (text && pl_str_eq(pl_str_c(text), name)) {
+            return pl_json_text(item, "generation");
+        }
+    }
+    return NULL;
+}
+
+/* What a listing has of the parts that were to be composed. */
+struct finding {
+    const struct pl_part *bad; /* the first that is not as it was sent; NULL: behind the page */
+    char there[24];            /* its generation by now; "": none */
+    size_t missing, others;    /* not there at all; there with another generation */
+};
+
+static void find_bad(const struct pl_op *op, const struct pl_gcs_memo *memo, const json_t *root,
+                     struct finding *f)
+{
+    struct pl_str rest = pl_str_c(op->in.mp.upload_id), hex = pl_str_split(&rest, '.');
+    struct pl_buf name = PL_BUF_MAX(256);
+    bool whole = !json_object_get(root, "nextPageToken");
+    for (size_t i = 0; i < memo->took; i++) {
+        const struct pl_part *p = &op->in.mp.parts[memo->at + i];
+        pl_buf_clear(&name);
+        part_name(&name, hex, p->number);
+        const char *there = generation_of(json_object_get(root, "items"), pl_buf_view(&name));
+        bool missing = whole && !there, other = there && p->etag && strcmp(there, p->etag) != 0;
+        f->missing += missing;
+        f->others += other;
+        if (!f->bad && (missing || other)) {
+            f->bad = p;
+            snprintf(f->there, sizeof f->there, "%s", there ? there : "");
+        }
+    }
+    pl_buf_dispose(&name);
+}
+
+static pail_code blame_part(const struct finding *f, struct pail_error **err)
+{
+    pail_code rc = PAIL_E_BAD_ARGUMENT;
+    if (!f->bad) {
+        pl_fail(err, rc, "a part of the upload is not there as it was sent");
+    } else if (*f->there) {
+        pl_fail(err, rc, "part %u is generation %s by now, not %.20s", (unsigned)f->bad->number,
+                f->there, f->bad->etag);
+    } else {
+        pl_fail(err, rc, "part %u, generation %.20s, is not there", (unsigned)f->bad->number,
+                f->bad->etag ? f->bad->etag : "unknown");
+    }
+    pl_error_hint(err, "send that part again and finish with its new ETag, or abort the upload");
+    return rc;
+}
+
+/* A part was not there. Where more are missing than are left, the upload was aborted or ended, and
+ * what came late goes as well; else all stays for another finish or an abort. */
+static void looked(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *memo,
+                   const struct pl_http_response *r, struct pl_verdict *out,
+                   struct pail_error **err)
+{
+    struct finding f = {0};
+    json_t *root = pl_gcs_answer(r, out, err);
+    if (!root) {
+        return;
+    }
+    size_t left = json_array_size(json_object_get(root, "items"));
+    find_bad(op, memo, root, &f);
+    json_decref(root);
+    *out = (struct pl_verdict){.next = PL_NEXT_FAIL, .never_applied = true};
+    if (left && (f.others || f.missing <= left)) {
+        out->code = blame_part(&f, err);
+        return;
+    }
+    (void)forget(gcs, op->in.mp.upload_id);
+    if (!left) {
+        out->code = no_such_upload(err);
+        return;
+    }
+    memo->gone = true;
+    memo->at = 0;
+    memo->phase = PL_GCS_SWEEP;
+    *out = (struct pl_verdict){.next = PL_NEXT_MORE};
+}
+
 static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
                          const struct pl_http_response *r, struct pl_verdict *out,
                          struct pail_error **err)
@@ -359,17 +458,18 @@ static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt
         return;
     }
     if (r->status / 100 == 2) {
-        composed(gcs, op, a, r, out, err);
+        if (memo->phase == PL_GCS_LOOK) {
+            looked(gcs, op, memo, r, out, err);
+        } else {
+            composed(gcs, op, a, r, out, err);
+        }
         return;
     }
     struct pail_error *why = NULL;
     pl_gcs_parse_error(gcs, op, a, r, out, &why);
-    if (r->status == 404 && out->code != PAIL_E_BUCKET_NOT_FOUND) { /* aborted, or ended already */
+    if (memo->phase == PL_GCS_COMPOSE && r->status == 404 && out->code != PAIL_E_BUCKET_NOT_FOUND) {
         pail_error_free(why);
-        (void)forget(gcs, op->in.mp.upload_id);
-        memo->gone = true;
-        memo->at = 0;
-        memo->phase = PL_GCS_SWEEP;
+        memo->phase = PL_GCS_LOOK;
         *out = (struct pl_verdict){.next = PL_NEXT_MORE};
     } else if (err && !*err) {
         *err = why;
@@ -398,7 +498,11 @@ static void listed(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *mem
         }
     }
     json_decref(root);
-    if (memo->name_count && !op->arena.failed && memo->sweeps++ <= PL_GCS_PARTS_MAX / 50) {
+    if (memo->name_count && !op->arena.failed && memo->sweeps++ > PL_GCS_PARTS_MAX / 50) {
+        pl_gcs_fail(out, PL_NEXT_FAIL, PAIL_E_CONFLICT, err,
+                    "parts of the upload are still there, or come anew");
+        pl_error_hint(err, "end whatever still sends parts of it, then abort it again");
+    } else if (memo->name_count && !op->arena.failed) {
         memo->found = true;
         memo->phase = PL_GCS_SWEEP;
         *out = (struct pl_verdict){.next = PL_NEXT_MORE};
@@ -411,6 +515,36 @@ static void listed(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *mem
     }
 }
 
+/* Where not one of a batch's parts has gone, asking again at once would change nothing. */
+static void swept(struct pl_op *op, struct pl_gcs_memo *memo, const struct pl_http_response *r,
+                  struct pl_verdict *out, struct pail_error **err)
+{
+    struct pl_gcs_batch_result results[PL_GCS_BATCH_MAX] = {0};
+    struct pl_op one = {.kind = PL_OP_DELETE, .bucket = op->bucket, .key = op->key};
+    bool any = false;
+    if (!pl_gcs_read_batch(r, results, memo->name_count)) {
+        pl_gcs_fail(out, PL_NEXT_RETRY, PAIL_E_PROTOCOL, err,
+                    "the service's answer to a batch is no multipart/mixed");
+        return;
+    }
+    for (size_t i = 0; i < memo->name_count; i++) {
+        any |= results[i].status / 100 == 2 || results[i].status == 404;
+    }
+    if (any) { /* look again: a part may have come late */
+        memo->phase = PL_GCS_FIRST;
+        *out = (struct pl_verdict){.next = PL_NEXT_MORE};
+        return;
+    }
+    enum pl_next next = PL_NEXT_RETRY;
+    int status = results[0].status;
+    pail_code code =
+        status ? pl_gcs_code(status, (struct pl_str){0}, &one, &next) : PAIL_E_PROTOCOL;
+    *out = (struct pl_verdict){.next = next, .code = code};
+    pl_fail(err, code, "the parts of the upload cannot be deleted: HTTP %d", status);
+    pl_error_hint(err, "see that the account may delete objects there, and that no retention "
+                       "policy or hold keeps them");
+}
+
 static void parse_abort(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
                         const struct pl_http_response *r, struct pl_verdict *out,
                         struct pail_error **err)
@@ -419,8 +553,7 @@ static void parse_abort(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt 
     if (r->status / 100 != 2) {
         pl_gcs_parse_error(gcs, op, a, r, out, err);
     } else if (memo->phase == PL_GCS_SWEEP) {
-        memo->phase = PL_GCS_FIRST; /* look again: a part may have come late */
-        *out = (struct pl_verdict){.next = PL_NEXT_MORE};
+        swept(op, memo, r, out, err);
     } else {
         listed(gcs, op, memo, r, out, err);
     }

@@ -17,7 +17,7 @@
 
 #define SESSION "session."
 
-enum { CHUNK = 256 * 1024, ID_HEX = 32 };
+enum { CHUNK = 256 * 1024, ID_HEX = 32, RESTARTS_MAX = 3 };
 
 /* One upload in parts, known only to whoever began it. Under dialect.lock. */
 struct pl_gcs_session {
@@ -27,7 +27,8 @@ struct pl_gcs_session {
     uint64_t base;    /* bytes that the service is known to have; a multiple of CHUNK */
     uint32_t parts;   /* done */
     bool is_doubtful; /* something was sent whose answer is not known */
-    char *tail;       /* CHUNK bytes of room: what came of the parts behind `base` */
+    char *if_match, *if_none_match; /* what the begin said, which the service holds to; or NULL */
+    char *tail;                     /* CHUNK bytes of room: what came of the parts behind `base` */
     size_t tail_len;
 };
 
@@ -49,6 +50,8 @@ static void session_free(struct pl_gcs_session *s)
 {
     if (s) {
         pl_free_secret(s->query);
+        pl_free(s->if_match);
+        pl_free(s->if_none_match);
         pl_free(s->tail);
         pl_free(s);
     }
@@ -210,6 +213,24 @@ static bool check_turn(const struct pl_gcs_session *s, uint32_t number, pail_cod
     return *rc == PAIL_OK;
 }
 
+static bool is_other(const char *given, const char *kept)
+{
+    return given && (!kept || strcmp(given, kept) != 0);
+}
+
+/* A session has the conditions that it began with, and takes no others at its end. */
+static bool check_conditions(const struct pl_gcs_session *s, const pail_conditions *c,
+                             pail_code *rc, struct pail_error **err)
+{
+    if (is_other(c->if_match, s->if_match) || is_other(c->if_none_match, s->if_none_match) ||
+        c->if_modified_since_ms || c->if_unmodified_since_ms) {
+        *rc = pl_fail(err, PAIL_E_UNSUPPORTED,
+                      "an upload session takes its conditions when it begins, not at its end");
+        pl_error_hint(err, "give the condition when the upload begins, or set gcs_upload=compose");
+    }
+    return *rc == PAIL_OK;
+}
+
 /* Takes what stands behind the last whole chunk into the tail, and counts the part. The session is
  * this op's while it runs: parts go one after the other. */
 static pail_code end_part(struct pl_gcs *gcs, struct pl_op *op, uint64_t whole, size_t tail_len,
@@ -289,7 +310,8 @@ static pail_code finish(struct pl_gcs_build *b)
     pail_code rc = PAIL_OK;
     pthread_mutex_lock(&b->gcs->dialect.lock);
     const struct pl_gcs_session *s = *find_locked(b->gcs, op->in.mp.upload_id);
-    if (check_turn(s, (uint32_t)op->in.mp.count + 1, &rc, b->err)) {
+    if (check_turn(s, (uint32_t)op->in.mp.count + 1, &rc, b->err) &&
+        check_conditions(s, &op->cond, &rc, b->err)) {
         uint64_t total = s->base + s->tail_len;
         bool asks = memo->is_doubtful;
         memo->phase = asks ? PL_GCS_ASK : PL_GCS_SEND;
@@ -365,14 +387,22 @@ static pail_code keep_session(struct pl_gcs *gcs, struct pl_op *op, const char *
     unsigned char random[ID_HEX / 2];
     char hex[ID_HEX + 1];
     char *copy = pl_strdup(query);
-    if (!s || !copy || !pl_sys.random(random, sizeof random)) {
-        pl_free_secret(copy);
-        pl_free(s);
+    const pail_conditions *c = &op->cond;
+    if (s) {
+        s->query = copy;
+        s->if_match = c->if_match ? pl_strdup(c->if_match) : NULL;
+        s->if_none_match = c->if_none_match ? pl_strdup(c->if_none_match) : NULL;
+    }
+    if (!s || !copy || !s->if_match != !c->if_match || !s->if_none_match != !c->if_none_match ||
+        !pl_sys.random(random, sizeof random)) {
+        if (!s) {
+            pl_free_secret(copy);
+        }
+        session_free(s);
         return PAIL_E_NO_MEMORY;
     }
     pl_hex_encode(hex, random, sizeof random);
     snprintf(s->id, sizeof s->id, SESSION "%s", hex);
-    s->query = copy;
     op->out.upload_id = pl_arena_dup_c(&op->arena, s->id);
     pthread_mutex_lock(&gcs->dialect.lock);
     s->next = gcs->sessions;
@@ -434,15 +464,24 @@ static void go_on(struct pl_gcs_memo *memo, uint64_t sent, struct pl_verdict *ou
                 "the upload session takes no more bytes");
 }
 
+/* A put whose session is lost begins another one, but not for ever: each sends all bytes. */
+static void restart(struct pl_gcs_memo *memo, pail_code code, struct pl_verdict *out,
+                    struct pail_error **err, const char *why)
+{
+    bool more = memo->restarts++ < RESTARTS_MAX;
+    memo->token = NULL;
+    memo->sent = 0;
+    memo->is_doubtful = false;
+    pl_gcs_fail(out, more ? PL_NEXT_RETRY : PL_NEXT_FAIL, code, err, why);
+}
+
 static void put_continues(struct pl_op *op, struct pl_gcs_memo *memo,
                           const struct pl_http_response *r, struct pl_verdict *out,
                           struct pail_error **err)
 {
     uint64_t have = 0;
     if (!stored(r, &have) || have < memo->sent || have > op->in.put.source->len) {
-        pl_gcs_fail(out, PL_NEXT_RETRY, PAIL_E_PROTOCOL, err,
-                    "the upload session lost bytes that it had");
-        memo->token = NULL; /* from the start */
+        restart(memo, PAIL_E_PROTOCOL, out, err, "the upload session lost bytes that it had");
         return;
     }
     memo->is_doubtful = false;
@@ -506,11 +545,8 @@ static void failed(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
     bool within = memo->phase == PL_GCS_SEND || memo->phase == PL_GCS_ASK;
     bool gone = (within || op->kind == PL_OP_MP_ABORT) && (r->status == 404 || r->status == 410);
     if (op->kind == PL_OP_PUT && gone && memo->token) { /* SPEC: start again */
-        memo->token = NULL;
-        memo->sent = 0;
-        memo->is_doubtful = false;
-        pl_gcs_fail(out, PL_NEXT_RETRY, PAIL_E_UPLOAD_NOT_FOUND, err,
-                    "the upload session is gone: it starts again");
+        restart(memo, PAIL_E_UPLOAD_NOT_FOUND, out, err,
+                "the upload session is gone: it starts again");
         return;
     }
     if (gone) {

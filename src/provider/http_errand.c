@@ -197,6 +197,8 @@ static bool claim(struct pl_http_run *run, const struct pl_need *need, struct pl
     struct pl_http_provider *p = run->p;
     pthread_mutex_lock(&p->lock);
     bool free = !p->errand;
+    /* To wait until the errands of others give the place free is not to ask: many may be ahead. */
+    run->errands += free || p->errand->what == need->what;
     if (free) {
         p->errand = mine;
     }
@@ -231,7 +233,7 @@ bool pl_http_errand_ready(struct pl_http_run *run, const struct pl_op *op, int64
     if (d->ops->need) {
         d->ops->need(d, op, at_ms, &need);
     }
-    if (!need.what || run->errands++ >= ERRANDS_MAX) {
+    if (!need.what || run->errands >= ERRANDS_MAX) {
         return true;
     }
     struct pl_http_errand *h = pl_calloc(1, sizeof *h);

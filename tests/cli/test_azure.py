@@ -304,6 +304,8 @@ class AzureTest(CliTest):
                 self.assertLess(text.index("managed identity"), text.index("az command"))
         self.says("tried key, SAS and token: not set", "managed identity, az command: not asked, as the endpoint is "
                   "not TLS", within=2)
+        self.says("managed identity, az command: not asked, as the endpoint is none of Azure's own", within=2,
+                  AZURE_STORAGE_ENDPOINT=self.url.replace("http:", "https:") + "/acct")
 
     def test_machine__has_an_identity(self):
         self.works("GET /metadata/identity/oauth2/token",

@@ -166,6 +166,7 @@ struct plain_errand {
     struct pl_errand base; /* first */
     struct plain *d;
     bool worked;
+    uint64_t what;
 };
 
 static enum pl_errand_step errand_next(struct pl_errand *base, int64_t now_ms,
@@ -180,7 +181,8 @@ static enum pl_errand_step errand_next(struct pl_errand *base, int64_t now_ms,
                     answer->status);
             return PL_ERRAND_FAIL;
         }
-        e->d->token = !e->d->never_there;
+        e->d->token = !e->d->never_there && !e->d->each;
+        e->d->tokens[e->what % 128] = 1;
         return PL_ERRAND_DONE;
     }
     if (e->d->work_first && !e->worked) {
@@ -207,9 +209,10 @@ static void errand_free(struct pl_errand *base)
 static void need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms, struct pl_need *out)
 {
     struct plain *p = (struct plain *)d;
-    (void)op, (void)now_ms;
-    if (p->need != PLAIN_NO_NEED && !p->token) {
-        *out = (struct pl_need){.what = 1, .now = p->need == PLAIN_NEED_NOW};
+    uint64_t what = p->each ? (unsigned char)*op->key : 1;
+    (void)now_ms;
+    if (p->need != PLAIN_NO_NEED && !p->token && !(p->each && p->tokens[what % 128])) {
+        *out = (struct pl_need){.what = what, .now = p->need == PLAIN_NEED_NOW};
     }
 }
 
@@ -217,7 +220,8 @@ static struct pl_errand *errand(struct pl_dialect *d, const struct pl_op *op, ui
                                 struct pail_error **err)
 {
     struct plain_errand *e = pl_calloc(1, sizeof *e);
-    (void)op, (void)what, (void)err;
+    (void)op, (void)err;
+    e->what = what;
     e->base = (struct pl_errand){errand_next, errand_work, errand_free, 0, 0};
     e->d = (struct plain *)d;
     e->d->errands++;

@@ -16,6 +16,8 @@ struct plain {
     enum { PLAIN_NO_NEED, PLAIN_NEED_BESIDE, PLAIN_NEED_NOW } need;
     bool work_first;  /* the errand begins on a thread of its own */
     bool never_there; /* the token that is fetched does not serve */
+    bool each;        /* each key needs a token of its own */
+    char tokens[128]; /* of each: those at hand, by the key's first letter; on the reactor */
     atomic_int token, errands, works;
     int exchanges; /* a delete is done after so many; 0: it needs none, -1: as any op */
 };

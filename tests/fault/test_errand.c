@@ -10,7 +10,7 @@
     struct loopback s;                                                                             \
     loopback_start(&s, steps_, (int)(sizeof steps_ / sizeof *steps_))
 
-enum { CALLS = 8 };
+enum { CALLS = 20 };
 static struct plain_client client;
 static struct plain_call calls[CALLS];
 
@@ -120,6 +120,27 @@ static void test_errand__whose_fruit_does_not_serve_is_no_endless_loop(void)
     end(&s);
 }
 
+static void test_errand__of_many_different_ones_each_is_made(void)
+{
+    static const char *const keys[CALLS] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j",
+                                            "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"};
+    SERVE(s, {.send = EMPTY(200), .for_ever = true});
+    begin(s.port, PLAIN_NEED_NOW);
+    client.d->each = true;
+    for (int i = 0; i < CALLS; i++) {
+        calls[i].op.key = keys[i];
+        submit(i);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        plain_wait(&calls[i]);
+        CHECK_INT(calls[i].op.rc, PAIL_OK);
+        CHECK(client.d->tokens[(int)*keys[i]]);
+    }
+    CHECK_INT(client.d->errands, CALLS);
+    CHECK_INT(s.requests, 2 * CALLS);
+    end(&s);
+}
+
 static void test_errand__waiting_for_it_can_be_cancelled(void)
 {
     SERVE(s, {.then = HANG, .for_ever = true});
@@ -218,6 +239,7 @@ int main(void)
     RUN(test_errand__beside_an_op_does_not_hold_it);
     RUN(test_errand__may_work_on_a_thread_of_its_own);
     RUN(test_errand__whose_fruit_does_not_serve_is_no_endless_loop);
+    RUN(test_errand__of_many_different_ones_each_is_made);
     RUN(test_errand__waiting_for_it_can_be_cancelled);
     RUN(test_errand__is_not_waited_for_past_the_deadline);
     RUN(test_errand__ends_with_its_client);

@@ -73,6 +73,14 @@ class Upload(Strict):
         self.assertNotEqual(run.returncode, 0)
         self.assertNotEqual(self.pail('stat', 'gs://bucket-one/never').returncode, 0)
 
+    def test_session_that_is_always_gone_ends_after_three_more(self):
+        self.faults(*['', 'return-410'] * 10)
+        before = len(self.requests())
+        run = self.send('gone-for-ever', random.Random(13).randbytes(8 * MIB + 1))
+        self.faults()
+        self.assertIn(b'the upload session is gone', run.stderr)
+        self.assertEqual(self.counted('POST /upload/', before), 4)
+
     # ---- parts, one after the other
 
     def test_stream_goes_in_whole_chunks(self):
@@ -127,6 +135,19 @@ class Upload(Strict):
                 self.assertIn(b'composed', self.run_pail('uploads', 'ls', 'gs://bucket-one'))
                 self.run_pail('uploads', 'abort', '--all', 'gs://bucket-one')
                 self.assertEqual(self.run_pail('uploads', 'ls', 'gs://bucket-one'), b'')
+
+    def test_abort_of_parts_that_cannot_be_deleted_says_so(self):
+        self.faults(*['return-503'] * 20, method='batch')
+        self.send('kept', random.Random(14).randbytes(1300 * KIB), settings=['part_size=512K'], stream=True)
+        self.faults(*['return-403'] * 400, method='storage.objects.delete')
+        before = len(self.requests())
+        run = self.pail('uploads', 'abort', '--all', 'gs://bucket-one')
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn(b'the parts of the upload cannot be deleted: HTTP 403', run.stderr)
+        self.assertEqual(self.counted('/batch/', before), 1)
+        self.faults(*['return-503'] * 3, method='storage.objects.delete')  # a stumble of all is waited for
+        self.run_pail('uploads', 'abort', '--all', 'gs://bucket-one')
+        self.assertEqual(self.run_pail('uploads', 'ls', 'gs://bucket-one'), b'')
 
     def test_setting_is_one_of_two(self):
         run = self.pail('ls', 'gs://bucket-one/', settings=['gcs_upload=other'])

@@ -252,7 +252,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             line = call.split(b'\r\n', 1)[0].decode().split(' ')
             path, _, raw = line[1].partition('?')
             query = dict(urllib.parse.parse_qsl(raw))
+            waiting = self.store.faults.get(method_of(line[0], path, query))
+            what = waiting.pop(0) if waiting else ''
             try:
+                if what:
+                    raise Refused(int(what[len('return-'):]), 'injected', what)
                 status, answer, _ = (*route(self.store, line[0], path, query, {}, b''), ())[:3]
             except Refused as e:
                 status, answer = e.status, error_of(e)

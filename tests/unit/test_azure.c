@@ -54,6 +54,32 @@ static void test_azure__emulator_has_the_account_in_the_path(void)
     expect_place(path, 1, "127.0.0.1", "/other", "other", PL_AZURE_NONE);
 }
 
+static void test_azure__token_of_the_machine_is_for_azure_alone(void)
+{
+    static const char *const own[] = {"https://acct.blob.core.windows.net",
+                                      "https://ACCT.BLOB.CORE.USGOVCLOUDAPI.NET",
+                                      "https://acct.z01.blob.storage.azure.net"};
+    static const char *const others[] = {"https://store.example/acct", "https://127.0.0.1:1/acct",
+                                         "https://acct.blob.core.windows.net.example/acct",
+                                         "https://acct-blob.core.windows.net/acct",
+                                         "http://acct.blob.core.windows.net"};
+    for (size_t i = 0; i < 3 + 5; i++) {
+        const char *host = i < 3 ? own[i] : others[i - 3];
+        struct pl_settings s = {0};
+        const char *const plain[][2] = {{"azure_endpoint", host}};
+        const char *const named[][2] = {{"azure_endpoint", host}, {"azure_use_azure_cli", "true"}};
+        struct pl_azure *az = open_with(plain, 1, &s, NULL);
+        CHECK_INT(az->auth, i < 3 ? PL_AZURE_LOGIN : PL_AZURE_NONE);
+        az->dialect.ops->free(&az->dialect);
+        pl_settings_dispose(&s);
+        s = (struct pl_settings){0};
+        az = open_with(named, 2, &s, NULL);
+        CHECK_INT(az->auth, PL_AZURE_LOGIN);
+        az->dialect.ops->free(&az->dialect);
+        pl_settings_dispose(&s);
+    }
+}
+
 static void test_azure__connection_string_fills_what_is_not_given(void)
 {
     static const char *const key[][2] = {
@@ -268,6 +294,7 @@ int main(void)
 {
     RUN(test_azure__account_names_the_host);
     RUN(test_azure__emulator_has_the_account_in_the_path);
+    RUN(test_azure__token_of_the_machine_is_for_azure_alone);
     RUN(test_azure__connection_string_fills_what_is_not_given);
     RUN(test_azure__login_is_what_is_left);
     RUN(test_azure__delegation_key_is_fetched_once_for_many_urls);

@@ -453,7 +453,7 @@ static void test_cli__that_fails_says_how(void)
     }
 }
 
-static void test_chain__begins_with_what_gave_a_token_last(void)
+static void test_chain__begins_with_the_machine_each_time(void)
 {
     set("azure_tenant_id", "tenant.example");
     CHECK_INT(make(true), PAIL_OK);
@@ -462,10 +462,17 @@ static void test_chain__begins_with_what_gave_a_token_last(void)
     CHECK_INT(run_cli(0, 0, "{\"accessToken\":\"C\",\"expires_on\":1700003600}"), PL_ERRAND_DONE);
     end_errand();
     CHECK_STR(pl_azure_login_name(login), "az command");
-    CHECK_INT(first(), PL_ERRAND_WORK); /* not a second for the machine again */
+    CHECK_INT(first(), PL_ERRAND_SEND); /* it may have stumbled only */
+    CHECK_INT(fail(), PL_ERRAND_WORK);
     CHECK_INT(run_cli(1, 0, ""), PL_ERRAND_FAIL);
     end_errand();
     CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(say(200, "{\"access_token\":\"M\",\"expires_in\":3600}"), PL_ERRAND_DONE);
+    end_errand();
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(fail(), PL_ERRAND_SEND); /* it is there: it gave the token before */
+    CHECK_INT(fail(), PL_ERRAND_SEND);
+    CHECK_INT(fail(), PL_ERRAND_WORK);
     end();
 }
 
@@ -504,7 +511,7 @@ int main(void)
     RUN(test_arc__reads_no_other_file);
     RUN(test_cli__gives_its_token_until_the_time_it_says);
     RUN(test_cli__that_fails_says_how);
-    RUN(test_chain__begins_with_what_gave_a_token_last);
+    RUN(test_chain__begins_with_the_machine_each_time);
     RUN(test_nothing__tries_the_machine_last_and_names_all);
     return test_end();
 }

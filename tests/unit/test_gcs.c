@@ -147,10 +147,56 @@ static void test_gcs__bucket_names_that_the_service_forbids(void)
     close_it(gcs, &s);
 }
 
+/* Begins an upload by session under this condition, then builds its end under another. */
+static pail_code finish_under(struct pl_gcs *gcs, const char *begun, const char *ended)
+{
+    const struct pl_dialect_ops *ops = gcs->dialect.ops;
+    struct pl_header location = {
+        PL_STR("location"),
+        PL_STR("https://storage.googleapis.com/upload/storage/v1/b/b/o?upload_id=u")};
+    struct pl_http_response r = {
+        .status = 200, .head_done = true, .headers = &location, .header_count = 1};
+    struct pl_op op = {
+        .kind = PL_OP_MP_BEGIN, .bucket = "b", .key = "k", .cond = {.if_none_match = begun}};
+    struct pl_attempt a = {.number = 1}, b = a;
+    struct pl_http_request first = {0}, last = {0};
+    struct pl_verdict verdict = {0};
+    CHECK_INT(ops->build(&gcs->dialect, &op, &a, &first, NULL), PAIL_OK);
+    ops->parse(&gcs->dialect, &op, &a, &r, &verdict, NULL);
+    CHECK_INT(verdict.next, PL_NEXT_DONE);
+    struct pl_op end = {.kind = PL_OP_MP_FINISH,
+                        .bucket = "b",
+                        .key = "k",
+                        .cond = {.if_none_match = ended},
+                        .in.mp.upload_id = op.out.upload_id};
+    pail_code rc = ops->build(&gcs->dialect, &end, &b, &last, NULL);
+    pl_http_request_dispose(&first);
+    pl_http_request_dispose(&last);
+    pl_op_dispose(&end);
+    pl_op_dispose(&op);
+    return rc;
+}
+
+static void test_gcs_session__takes_no_other_condition_at_its_end(void)
+{
+    struct pl_settings s = {0};
+    struct pl_gcs *gcs = open_with(&s);
+    struct pl_op any = {.kind = PL_OP_STAT, .bucket = "b", .key = "k"};
+    fetch_token(gcs, &any, INT64_C(1700000000000));
+    gcs->by_session = true;
+    CHECK_INT(finish_under(gcs, NULL, "*"), PAIL_E_UNSUPPORTED);
+    CHECK_INT(finish_under(gcs, "17", "*"), PAIL_E_UNSUPPORTED);
+    CHECK_INT(finish_under(gcs, "*", "*"), PAIL_OK);
+    CHECK_INT(finish_under(gcs, "*", NULL), PAIL_OK); /* it holds already */
+    CHECK_INT(finish_under(gcs, NULL, NULL), PAIL_OK);
+    close_it(gcs, &s);
+}
+
 int main(void)
 {
     RUN(test_gcs_sign__the_same_wish_asks_once);
     RUN(test_gcs_sign__what_is_no_signature_is_refused);
     RUN(test_gcs__bucket_names_that_the_service_forbids);
+    RUN(test_gcs_session__takes_no_other_condition_at_its_end);
     return test_end();
 }
