@@ -11,11 +11,13 @@ static struct {
     bool all;
 } opt;
 
-static int abort_one(const struct target *target, const char *key, const char *id)
+/* One that was listed may have ended meanwhile, or be the rest of one that was finished unheard. */
+static int abort_one(const struct target *target, const char *key, const char *id, bool listed)
 {
     pail_error *err = NULL;
     int status = 0;
-    if (pail_upload_abort(target->bucket, key, id, NULL, &err) != PAIL_OK) {
+    pail_code code = pail_upload_abort(target->bucket, key, id, NULL, &err);
+    if (code != PAIL_OK && !(listed && code == PAIL_E_UPLOAD_NOT_FOUND)) {
         char *url = target_url(target, key);
         status = fail_error(url, err);
         mem_free(url);
@@ -62,7 +64,7 @@ static int for_each(const struct target *target,
 
 static int abort_item(const struct target *target, const pail_info *item)
 {
-    return abort_one(target, item->key, item->upload_id);
+    return abort_one(target, item->key, item->upload_id, true);
 }
 
 static int run(int argc, char **argv)
@@ -78,7 +80,7 @@ static int run(int argc, char **argv)
     bool one = ends && !opt.all;
     int status = one ? target_need_object(argv[0], &target) : target_need_prefix(argv[0], &target);
     if (status == 0) {
-        status = one ? abort_one(&target, target.key, argv[1])
+        status = one ? abort_one(&target, target.key, argv[1], false)
                      : for_each(&target, ends ? abort_item : show_one);
     }
     target_dispose(&target);

@@ -23,6 +23,8 @@ struct pl_caps {
     bool parts_equal;     /* all parts but the last must have one size */
     bool no_whole_sum;    /* no checksum that those of ranges combine to, an MD5 at most */
     bool no_expires;      /* objects have no Expires: one that is asked for is refused */
+    bool finish_lingers;  /* a mp_finish that got no answer may take effect behind a mp_abort, which
+                             would have taken the parts of the object away */
     bool uploads_inside;  /* unfinished uploads go with their bucket, or it is "not empty" */
 };
 

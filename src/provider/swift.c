@@ -35,6 +35,7 @@ static void swift_caps(struct pl_dialect *d, struct pl_caps *out)
     *out = (struct pl_caps){0};
     abilities(&info, out->ability);
     out->attr_at_finish = out->no_expires = true;
+    out->finish_lingers = true; /* a manifest that is still being stored makes an object later */
     out->limit[PAIL_LIMIT_PART_MIN] = info.part_min ? info.part_min : 1;
     out->limit[PAIL_LIMIT_PART_MAX] = out->limit[PAIL_LIMIT_PUT] = put_max;
     out->limit[PAIL_LIMIT_PARTS] = info.parts_max ? info.parts_max : PARTS_MAX;

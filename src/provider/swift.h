@@ -140,6 +140,7 @@ struct pl_swift_memo {
     const char **paths; /* what CLEAN removes: "CONTAINER/KEY", not encoded; in the op's arena */
     size_t path_count, path_cap, path_at, path_sent;
     uint32_t sent_limit;
+    int refused; /* an abort's: the first status of a name that was not deleted; 0: none */
     const char *parts_marker;   /* where the next page of parts begins */
     struct pl_swift_many *many; /* swift_many.c */
 };

@@ -122,6 +122,20 @@ static void drop_errors(struct pl_op *op)
     op->out.error_count = 0;
 }
 
+/* Swift gives up on the way, as after 1,000 names that it may not delete (max_failed_deletes): its
+ * Errors then are of those it tried, and nothing is said of the others. */
+static bool tells_all(const struct pl_swift_answer *x, const json_t *root)
+{
+    uint64_t told = json_array_size(json_object_get(root, "Errors")), n = 0;
+    size_t sent = 0;
+    for (size_t i = 0; i < x->op->in.delete_many.count; i++) {
+        sent += !pl_swift_many_skips(x->memo, i);
+    }
+    told += pl_json_u64(root, "Number Deleted", &n) ? n : 0;
+    told += pl_json_u64(root, "Number Not Found", &n) ? n : 0;
+    return told == sent;
+}
+
 /* SPEC Swift "Bulk Operations" #bulk-delete-response: always 200; what happened is in the body. */
 void pl_swift_parse_bulk(const struct pl_swift_answer *x)
 {
@@ -139,7 +153,7 @@ void pl_swift_parse_bulk(const struct pl_swift_answer *x)
     }
     const json_t *errors = json_object_get(root, "Errors");
     const char *status = pl_json_text(root, "Response Status");
-    bool refused = status[0] != '2' && !json_array_size(errors);
+    bool refused = status[0] != '2' && (!json_array_size(errors) || !tells_all(x, root));
     if (refused || !take_errors(x, errors)) {
         drop_errors(x->op);
         *x->out = (struct pl_verdict){.next = PL_NEXT_RETRY, .code = PAIL_E_UNAVAILABLE};

@@ -311,7 +311,8 @@ static enum question take_bucket_answer(struct ask_errand *e, int64_t now_ms,
     if (e->at == ASK_SEGMENTS && known && !ok) {
         return ASK_OTHERS; /* where there are own ones, everything is looked at anyway */
     }
-    e->found.exists |= !known; /* nobody knows */
+    e->found.exists |= !known;                           /* nobody knows */
+    e->found.versioned |= !known && e->at == ASK_BUCKET; /* nor this: so nothing is removed */
     keep_bucket(e, now_ms + (known && e->found.exists ? KNOWN_MS : UNKNOWN_MS));
     return END;
 }

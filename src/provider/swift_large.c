@@ -1,5 +1,7 @@
 /* Large objects: what was one is taken away with its parts. Source: Swift "Static Large Objects",
  * "Dynamic Large Objects", "Bulk Operations". */
+#include <stdlib.h>
+
 #include "codec/hex.h"
 #include "codec/json.h"
 #include "codec/url.h"
@@ -232,6 +234,19 @@ void pl_swift_upload_gone(const struct pl_swift_answer *x)
     x->out->never_applied = true;
 }
 
+static void parts_stay(const struct pl_swift_answer *x)
+{
+    int status = x->memo->refused;
+    pail_code code = status == 401 || status == 403 ? PAIL_E_FORBIDDEN
+                     : status == 409                ? PAIL_E_CONFLICT
+                     : status / 100 == 4            ? PAIL_E_BAD_ARGUMENT
+                                                    : PAIL_E_UNAVAILABLE;
+    x->out->next = PL_NEXT_FAIL;
+    x->out->code = pl_fail(x->err, code,
+                           "the service did not delete all parts of the upload: HTTP %d", status);
+    pl_error_hint(x->err, "the upload stays listed: abort it again, with the right to delete");
+}
+
 /* What comes after the names of parts are known. */
 static void after_parts(const struct pl_swift_answer *x)
 {
@@ -240,6 +255,10 @@ static void after_parts(const struct pl_swift_answer *x)
     if (x->op->kind == PL_OP_DELETE_MANY) {
         pl_swift_many_took_parts(x);
         x->out->next = PL_NEXT_MORE;
+        return;
+    }
+    if (memo->stage == PL_SWIFT_SCAN && memo->path_count && memo->refused) {
+        parts_stay(x);
         return;
     }
     if (memo->stage == PL_SWIFT_SCAN && !memo->path_count) {
@@ -257,6 +276,7 @@ static void after_parts(const struct pl_swift_answer *x)
         }
     } else {
         memo->stage = abort || (memo->is_own && memo->is_same) ? PL_SWIFT_CLEAN : PL_SWIFT_MAIN;
+        x->a->is_settled = !abort && memo->stage == PL_SWIFT_CLEAN; /* an earlier attempt did it */
     }
     x->out->next = PL_NEXT_MORE;
 }
@@ -352,34 +372,69 @@ bool pl_swift_is_bulk_answer(const struct pl_swift_answer *x, json_t **root)
            pl_json_text(*root, "Response Status");
 }
 
-/* The operation itself is done by now: what cannot be cleared up is left behind. */
-void pl_swift_parse_clean(const struct pl_swift_answer *x)
+/* Trouble that may be over soon. */
+static bool is_trouble(int status)
+{
+    return status >= 500 || status == 429 || status == 498;
+}
+
+/* Keeps the first status of a name that was not deleted, which an abort tells. */
+static void note_refusal(const struct pl_swift_answer *x, const json_t *bulk)
+{
+    const json_t *errors = json_object_get(bulk, "Errors");
+    const char *status = json_string_value(json_array_get(json_array_get(errors, 0), 1));
+    const char *whole = bulk ? pl_json_text(bulk, "Response Status") : NULL;
+    int found = 0;
+    if (!bulk) {
+        found = x->r->status / 100 == 2 || x->r->status == 404 ? 0 : x->r->status;
+    } else if (status || whole[0] != '2') {
+        found = (int)strtol(status ? status : whole, NULL, 10);
+        found = found ? found : 500;
+    }
+    x->memo->refused = x->memo->refused ? x->memo->refused : found;
+}
+
+/* What follows when all names of an abort were asked for. */
+static void end_abort(const struct pl_swift_answer *x)
 {
     struct pl_swift_memo *memo = x->memo;
-    json_t *root;
-    if (x->r->status == 401) {
-        pl_swift_parse_error(x);
-        return;
-    }
-    if (memo->path_sent > 1 && !pl_swift_is_bulk_answer(x, &root)) {
-        pthread_mutex_lock(&x->s->dialect.lock);
-        bool news = !x->s->no_bulk;
-        x->s->no_bulk = true; /* one by one then */
-        pthread_mutex_unlock(&x->s->dialect.lock);
-        memo->path_sent = news && x->r->status < 500 ? 0 : memo->path_sent;
-        json_decref(root);
-    } else if (memo->path_sent > 1) {
-        json_decref(root);
-    }
-    memo->path_at += memo->path_sent;
-    x->out->next = memo->path_at < memo->path_count ? PL_NEXT_MORE : PL_NEXT_DONE;
-    if (x->out->next == PL_NEXT_DONE && x->op->kind == PL_OP_MP_ABORT && memo->is_own) {
+    if (memo->is_own) {
         pl_swift_upload_gone(x); /* finished: only its mark was left */
-    } else if (x->out->next == PL_NEXT_DONE && x->op->kind == PL_OP_MP_ABORT && !memo->swept) {
+    } else if (!memo->swept) {
         memo->swept = true; /* parts that were under way may have come meanwhile */
         memo->path_count = memo->path_at = 0;
         memo->stage = PL_SWIFT_SCAN;
         x->out->next = PL_NEXT_MORE;
+    } else if (memo->refused) {
+        parts_stay(x);
+    }
+}
+
+/* The operation itself is done by now: what cannot be cleared up is left behind. An abort is this
+ * clearing up, and fails with it. */
+void pl_swift_parse_clean(const struct pl_swift_answer *x)
+{
+    struct pl_swift_memo *memo = x->memo;
+    json_t *root = NULL;
+    bool abort = x->op->kind == PL_OP_MP_ABORT, trouble = is_trouble(x->r->status);
+    if (x->r->status == 401 || (abort && trouble)) {
+        pl_swift_parse_error(x);
+        return;
+    }
+    bool no_bulk = memo->path_sent > 1 && !pl_swift_is_bulk_answer(x, &root) && !trouble;
+    if (no_bulk) {
+        pthread_mutex_lock(&x->s->dialect.lock);
+        x->s->no_bulk = true;
+        pthread_mutex_unlock(&x->s->dialect.lock);
+        memo->path_sent = 0; /* one by one then */
+    } else if (abort) {
+        note_refusal(x, memo->path_sent > 1 ? root : NULL);
+    }
+    json_decref(root);
+    memo->path_at += memo->path_sent;
+    x->out->next = memo->path_at < memo->path_count ? PL_NEXT_MORE : PL_NEXT_DONE;
+    if (abort && x->out->next == PL_NEXT_DONE) {
+        end_abort(x);
     }
 }
 
@@ -394,5 +449,6 @@ void pl_swift_then_clean(const struct pl_swift_answer *x)
     if (x->out->next == PL_NEXT_DONE && x->memo->path_count) {
         x->memo->stage = PL_SWIFT_CLEAN;
         x->out->next = PL_NEXT_MORE;
+        x->a->is_settled = !x->op->arena.failed; /* whatever becomes of the clearing up */
     }
 }

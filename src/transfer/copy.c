@@ -372,6 +372,7 @@ static void op_done(struct pl_task *t, struct pl_task_op *o)
         pl_task_op_free(o);
         return;
     }
+    c->may_stand |= pl_task_may_stand(o);
     if (o->op.kind == PL_OP_MP_BEGIN && o->op.rc == PAIL_OK) {
         c->upload_id = pl_strdup(o->op.out.upload_id);
         if (!c->upload_id) {
@@ -389,7 +390,8 @@ static void op_done(struct pl_task *t, struct pl_task_op *o)
 static void clean_up(struct pl_task *t)
 {
     struct pl_copy *c = of(t);
-    struct pl_task_op *o = c->upload_id ? to_op(c, PL_OP_MP_ABORT) : NULL;
+    bool aborts = c->upload_id && !(c->may_stand && c->to_caps.finish_lingers);
+    struct pl_task_op *o = aborts ? to_op(c, PL_OP_MP_ABORT) : NULL;
     if (o) {
         o->op.deadline_ns = pl_sys.mono_ns() + (int64_t)CLEAN_UP_MS * 1000000;
         o->op.in.mp.upload_id = c->upload_id;

@@ -18,6 +18,7 @@ struct pl_copy {
     pail_info *source;    /* what the first request saw */
     pail_attributes attr; /* what the new object gets */
     char *upload_id;
+    bool may_stand; /* the finish was sent, and whether it took effect is not known */
     struct pl_part *parts;
     struct pl_part_sum *sums; /* of what was read, part by part */
     size_t part_count;

@@ -350,6 +350,7 @@ static void op_done(struct pl_task *t, struct pl_task_op *o)
         pl_task_op_free(o);
         return;
     }
+    p->may_stand |= pl_task_may_stand(o);
     if (o->op.kind == PL_OP_MP_BEGIN && o->op.rc == PAIL_OK) {
         begin_done(p, o); /* also when failing: the upload must be aborted */
     } else if (o->op.rc && goes_whole(p, o)) {
@@ -373,8 +374,8 @@ static void op_done(struct pl_task *t, struct pl_task_op *o)
 static void clean_up(struct pl_task *t)
 {
     struct pl_put *p = of(t);
-    struct pl_task_op *o =
-        p->upload_id ? pl_task_op_new(t, PL_OP_MP_ABORT, p->bucket, p->key) : NULL;
+    bool aborts = p->upload_id && !(p->may_stand && p->caps.finish_lingers);
+    struct pl_task_op *o = aborts ? pl_task_op_new(t, PL_OP_MP_ABORT, p->bucket, p->key) : NULL;
     if (o) {
         o->op.deadline_ns = pl_sys.mono_ns() + (int64_t)CLEAN_UP_MS * 1000000;
         o->op.in.mp.upload_id = p->upload_id;

@@ -31,6 +31,7 @@ struct pl_put {
     char *spare[PL_PLAN_WINDOW];  /* own buffers at rest */
     size_t spare_count;
     char *upload_id;
+    bool may_stand; /* the finish was sent, and whether it took effect is not known */
     struct pl_part *parts;
     size_t part_count, part_room;
     struct pl_arena arena; /* ETags of parts */

@@ -43,6 +43,13 @@ void pl_task_op_free(struct pl_task_op *o)
     }
 }
 
+bool pl_task_may_stand(const struct pl_task_op *o)
+{
+    const struct pail_error *e = o->op.error;
+    return o->op.kind == PL_OP_MP_FINISH &&
+           (o->op.rc == PAIL_OK || !e || e->is_static || e->maybe_applied);
+}
+
 enum { HERE_MOST = 16 << 20 };
 
 /* A store on this machine may use the caller's thread, but while it moves many bytes somebody must

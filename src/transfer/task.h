@@ -59,6 +59,8 @@ struct pl_task {
 struct pl_task_op *pl_task_op_new(struct pl_task *t, enum pl_op_kind kind, const char *bucket,
                                   const char *key);
 void pl_task_op_free(struct pl_task_op *op);
+/* Whether a mp_finish took effect, or may have: its upload then must not be aborted everywhere. */
+bool pl_task_may_stand(const struct pl_task_op *op);
 void pl_task_submit(struct pl_task *t, struct pl_task_op *op);
 /* Ends without or with an error; the error of a failed op is taken over. */
 void pl_task_finish(struct pl_task *t);

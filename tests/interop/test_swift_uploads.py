@@ -1,4 +1,5 @@
 """Uploads in parts that end badly on Swift: nothing is lost, and nothing is left that cannot be found."""
+import json
 import re
 import signal
 import subprocess
@@ -84,8 +85,58 @@ class Uploads(SwiftTest):
         run = self.run_pail("cp", "--set", "max_attempts=1", self.pail.path("in", bytes(40 * MIB)),
                             self.url("big"))
         self.assertNotEqual(run.returncode, 0)
-        self.assertEqual(self.swift.get_object(self.bucket, "big")[1], bytes(40 * MIB))
+        self.assertEqual(len(self.uploads()), 1)
+        self.do("uploads", "abort", "--all", self.url())
         self.assertEqual(self.uploads(), [])
+        self.assertEqual(self.swift.get_object(self.bucket, "big")[1], bytes(40 * MIB))
+
+    def test_a_finish_that_may_still_come_keeps_its_parts(self):
+        def refuse(request):
+            if self.is_manifest(request):
+                return 503, {}, b""
+            whole = "X-Copy-From" in request.headers and "Range" not in request.headers
+            return (413, {}, b"") if whole else None
+        self.server.instead = refuse
+        self.server.change_info = lambda info: {**info, "swift": {**info["swift"],
+                                                                  "max_file_size": 32 * MIB}}
+        self.swift.put_object(self.bucket, "from", bytes(40 * MIB))
+        for count, source in ((1, self.pail.path("in", bytes(40 * MIB))), (2, self.url("from"))):
+            run = self.run_pail("cp", "--set", "max_attempts=1", source, self.url("big"))
+            self.assertNotEqual(run.returncode, 0)
+            self.assertEqual(len(self.uploads()), count, self.server.seen[-20:])
+        self.assertGreaterEqual(len(self.segments()), 2 * (2 + 1))
+
+    def test_what_cannot_be_cleared_up_is_no_failure(self):
+        self.put_large("big", 40 * MIB)
+        self.server.instead = lambda request: (401, {}, b"") if "segments/" in request.path or \
+            request.command == "POST" else None
+        self.do("cp", self.pail.path("small", b"new"), self.url("big"))
+        self.assertEqual(self.swift.get_object(self.bucket, "big")[1], b"new")
+        self.assertEqual(len(self.segments()), 3)
+
+    def test_an_abort_that_may_not_delete_fails(self):
+        self.swift.put_container(self.bucket + "+segments")
+        names = [f"big/{'0123456789abcdef' * 2}{part}" for part in ("", "/1", "/2")]
+        for name in names:
+            self.swift.put_object(self.bucket + "+segments", name, b"")
+        refusal = {"Response Status": "400 Bad Request", "Response Body": "", "Number Deleted": 2,
+                   "Number Not Found": 0, "Errors": [["/x", "403 Forbidden"]]}
+        self.server.instead = lambda request: (200, {"Content-Type": "application/json"}, json.dumps(
+            refusal).encode()) if request.command == "POST" else None
+        run = self.run_pail("uploads", "abort", "--all", self.url())
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn(b"did not delete all parts", run.stderr)
+        self.server.instead = lambda request: None
+        self.do("uploads", "abort", "--all", self.url())
+        self.assertEqual(self.segments(), [])
+
+    def test_not_knowing_whether_versions_are_kept_removes_nothing(self):
+        self.put_large("big", 40 * MIB)
+        before = self.segments()
+        self.server.instead = lambda request: (500, {}, b"") if request.command == "HEAD" and \
+            request.path.endswith("/" + self.bucket) else None
+        self.put_large("big", 40 * MIB)
+        self.assertTrue(set(before) <= set(self.segments()))
 
     def test_a_write_behind_a_newer_one_takes_no_parts_away(self):
         data = self.put_large("big", 40 * MIB)
