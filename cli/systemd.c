@@ -22,8 +22,25 @@ static long number(const char *name)
     return text != NULL && end != text && *end == '\0' ? n : -1;
 }
 
+static struct sockaddr_un notified = {.sun_family = AF_UNIX};
+static size_t notified_length; /* of its path; 0: nobody is told */
+
+/* "@..." is a name in the abstract space, which begins with a NUL. Programs that this one starts
+ * have nothing to tell. */
+static void take_notify_socket(void)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    if (path != NULL && (*path == '/' || *path == '@') && strlen(path) < sizeof notified.sun_path) {
+        notified_length = strlen(path);
+        memcpy(notified.sun_path, path, notified_length + 1);
+        notified.sun_path[0] = *path == '@' ? '\0' : '/';
+    }
+    unsetenv("NOTIFY_SOCKET");
+}
+
 int systemd_sockets(void)
 {
+    take_notify_socket();
     long count = number("LISTEN_PID") == (long)getpid() ? number("LISTEN_FDS") : 0;
     count = count > 0 && count <= SOCKETS_MAX ? count : 0;
     unsetenv("LISTEN_PID");
@@ -35,22 +52,12 @@ int systemd_sockets(void)
     return (int)count;
 }
 
-/* "@..." is a name in the abstract space, which begins with a NUL. */
 void systemd_tell(const char *state)
 {
-    static struct sockaddr_un to = {.sun_family = AF_UNIX};
-    static size_t length;
-    const char *path = getenv("NOTIFY_SOCKET");
-    if (path != NULL && (*path == '/' || *path == '@') && strlen(path) < sizeof to.sun_path) {
-        length = strlen(path);
-        memcpy(to.sun_path, path, length + 1);
-        to.sun_path[0] = *path == '@' ? '\0' : '/';
-    }
-    unsetenv("NOTIFY_SOCKET"); /* programs that this one starts have nothing to tell */
-    int fd = length > 0 ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+    int fd = notified_length > 0 ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
     if (fd >= 0) {
-        (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
-                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+        (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&notified,
+                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + notified_length));
         close(fd);
     }
 }

@@ -3,7 +3,8 @@
 #define PAIL_CLI_SYSTEMD_H
 
 /* How many sockets were passed to this process; the first is SYSTEMD_FIRST. Once: what told so is
- * taken out of the environment, and the sockets are closed in programs that this one starts. */
+ * taken out of the environment, and the sockets are closed in programs that this one starts. Before
+ * any other thread runs; it also takes down whom systemd_tell speaks to. */
 enum { SYSTEMD_FIRST = 3 };
 int systemd_sockets(void);
 /* "READY=1", ...: tells the manager, where there is one that listens. */

@@ -147,7 +147,6 @@ void pl_gw_copy_object(struct pl_gw_call *c)
     struct source from = {0};
     bool kept;
     pl_gw_take_conditions(c, "", &c->cond);
-    struct pail_error *e = NULL;
     if (!take_source(c, &from) || !take_attributes(c, &from, &kept)) {
         return;
     }
@@ -158,14 +157,9 @@ void pl_gw_copy_object(struct pl_gw_call *c)
                    "location or encryption attributes.");
         return;
     }
-    if (pl_key_check(c->key, &e) || pl_key_check(from.key, &e) ||
-        c->g->provider->ops->check_bucket(c->g->provider, c->bucket, &e) ||
-        c->g->provider->ops->check_bucket(c->g->provider, from.bucket, &e)) {
-        pl_gw_fail_op(c, pail_error_code(e), e);
-        pail_error_free(e);
-        return;
+    if (pl_gw_check_names(c, c->bucket, c->key) && pl_gw_check_names(c, from.bucket, from.key)) {
+        copy(c, &from, kept);
     }
-    copy(c, &from, kept);
 }
 
 /* ---- UploadPartCopy ---- */

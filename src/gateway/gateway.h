@@ -190,6 +190,9 @@ struct pl_gw_call {
 
 /* NULL, or the code of an error that was set. */
 bool pl_gw_parse(struct pl_gw_call *c);
+/* SPEC S3 "Virtual hosting of buckets": the bucket may stand before the name of the server. False:
+ * it does not. *bucket: in the call's headers. */
+bool pl_gw_bucket_of_host(const struct pl_gw_call *c, struct pl_str *bucket);
 const char *pl_gw_param(const struct pl_gw_call *c, const char *name); /* NULL: not there */
 /* A name or value of a query, in the call's arena; NULL: it cannot be decoded. */
 const char *pl_gw_decoded(struct pl_gw_call *c, struct pl_str text);
@@ -352,10 +355,15 @@ bool pl_gw_read_tags(struct pl_gw_call *c, pail_kv **tags, size_t *count);
 
 /* ---- operations ---- */
 
+/* Whether the store takes such names; NULL: none. False: an error was set. */
+bool pl_gw_check_names(struct pl_gw_call *c, const char *bucket, const char *key);
 /* An op of the provider, run to its end on this thread. NULL: an error was set. Set op->in first,
  * then pl_gw_run; read op->out before pl_gw_op_end. */
 struct pl_op *pl_gw_op(struct pl_gw_call *c, struct pl_simple *s, enum pl_op_kind kind,
                        const char *bucket, const char *key);
+/* The same for a thread of its own, whose names were checked: sets no error. NULL: no memory. */
+struct pl_op *pl_gw_op_apart(const struct pl_gw_call *c, struct pl_simple *s, enum pl_op_kind kind,
+                             const char *bucket, const char *key);
 pail_code pl_gw_run(struct pl_simple *s);
 /* What is there under the call's key, whatever its conditions; texts in the call's arena. Sets an
  * error only for names that cannot be. */

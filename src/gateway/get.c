@@ -140,7 +140,7 @@ static pail_code read_block(struct pl_gw_call *c, char *block, uint64_t offset, 
     if (!op) {
         return PAIL_E_NO_MEMORY;
     }
-    struct pl_body sink = {.kind = PL_BODY_MEM, .ptr = block, .len = BLOCK};
+    struct pl_body sink = {.kind = PL_BODY_MEM, .ptr = block, .len = pinned ? most : BLOCK};
     op->version = c->out.version;
     if (pinned) {
         op->cond.if_match = c->out.etag;
@@ -156,15 +156,14 @@ static pail_code read_block(struct pl_gw_call *c, char *block, uint64_t offset, 
     return rc;
 }
 
-/* The next block of a stream, into the reply's own buffer where that has the room. */
+/* The next block of a stream, straight into the reply's own buffer. */
 static int64_t next_block(struct pl_gw_call *c, char *buf, size_t n)
 {
     struct pl_gw_stream *o = &c->out;
     struct pl_simple s;
     struct pl_op *op;
-    bool straight = n >= BLOCK || n >= o->end - o->next;
-    pail_code rc =
-        read_block(c, straight ? buf : o->block, o->next, o->end - o->next, true, &s, &op);
+    uint64_t left = o->end - o->next;
+    pail_code rc = read_block(c, buf, o->next, left < n ? left : n, true, &s, &op);
     if (op) {
         pl_gw_op_end(c, &s, true);
     }
@@ -172,9 +171,9 @@ static int64_t next_block(struct pl_gw_call *c, char *buf, size_t n)
         return -1;
     }
     o->next += o->len;
-    o->at = straight ? o->len : 0;
-    c->bytes_out += straight ? o->len : 0;
-    return straight ? (int64_t)o->len : 0;
+    o->at = o->len;
+    c->bytes_out += o->len;
+    return (int64_t)o->len;
 }
 
 void pl_gw_stream_dispose(struct pl_gw_call *c)
@@ -183,18 +182,20 @@ void pl_gw_stream_dispose(struct pl_gw_call *c)
     c->out.block = NULL;
 }
 
+/* Only the first block lies in the pool's memory, and no longer than until it is handed on: readers
+ * that are slow hold none of it. */
 int64_t pl_gw_get_pull(struct pl_gw_call *c, char *buf, size_t n)
 {
     struct pl_gw_stream *o = &c->out;
     if (o->at == o->len) {
-        int64_t done = o->next < o->end ? next_block(c, buf, n) : -1;
-        if (done) {
-            return done;
-        }
+        return o->next < o->end ? next_block(c, buf, n) : -1;
     }
     size_t take = o->len - o->at < n ? o->len - o->at : n;
     memcpy(buf, o->block + o->at, take);
     o->at += take;
+    if (o->at == o->len) {
+        pl_gw_stream_dispose(c);
+    }
     c->bytes_out += take;
     return (int64_t)take;
 }
@@ -289,6 +290,10 @@ static bool take_part(struct pl_gw_call *c, struct pl_range *range)
         return number == 1;
     }
     if (!pl_gw_find_part(c, number, &p)) {
+        return false;
+    }
+    if (p.there && !p.part.size && p.of > 1) { /* no range of bytes is empty */
+        fail_range(c);
         return false;
     }
     if (p.there && p.part.size) {

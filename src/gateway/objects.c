@@ -26,8 +26,9 @@ static pail_code look_first(struct pl_gw_call *c, const struct pl_name *name,
     pail_code rc = pl_gw_run(&s);
     if (rc == PAIL_OK && !holds(i, &op->out.info)) {
         rc = PAIL_E_PRECONDITION;
-    } else if (rc == PAIL_OK && !i->etag) {
+    } else if (rc == PAIL_OK && (!i->etag || strcmp(i->etag, "*") == 0)) {
         *etag = pl_arena_dup_c(c->arena, op->out.info.etag);
+        rc = *etag ? PAIL_OK : PAIL_E_PRECONDITION; /* nothing to pin it with */
     }
     pl_gw_op_end(c, &s, true);
     return rc;
@@ -120,6 +121,10 @@ static void delete_singles(struct pl_gw_call *c, struct pl_gw_names *names, stru
             names->names[n++] = name;
         } else {
             pail_code rc = delete_one(c, &name, i, &e);
+            if (c->error) { /* the reply is an error's now */
+                pail_error_free(e);
+                break;
+            }
             if (rc && !e) {
                 pl_fail(&e, rc, "a condition of the request does not hold");
             }
@@ -134,7 +139,7 @@ void pl_gw_delete_objects(struct pl_gw_call *c)
 {
     struct pl_gw_names names = {0};
     struct pail_error *e = NULL;
-    if (!pl_gw_read_delete(c, &names)) {
+    if (!pl_gw_check_names(c, c->bucket, NULL) || !pl_gw_read_delete(c, &names)) {
         return;
     }
     struct pl_buf *b = pl_gw_xml(c, "DeleteResult");

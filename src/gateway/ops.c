@@ -1,21 +1,38 @@
 #include "gateway/gateway.h"
 
-struct pl_op *pl_gw_op(struct pl_gw_call *c, struct pl_simple *s, enum pl_op_kind kind,
-                       const char *bucket, const char *key)
+bool pl_gw_check_names(struct pl_gw_call *c, const char *bucket, const char *key)
 {
     struct pail_error *e = NULL;
-    *s = (struct pl_simple){0};
     if ((bucket && c->g->provider->ops->check_bucket(c->g->provider, bucket, &e)) ||
         (key && pl_key_check(key, &e))) {
         pl_gw_fail_op(c, pail_error_code(e), e);
         pail_error_free(e);
-        return NULL;
+        return false;
     }
+    return true;
+}
+
+struct pl_op *pl_gw_op_apart(const struct pl_gw_call *c, struct pl_simple *s, enum pl_op_kind kind,
+                             const char *bucket, const char *key)
+{
+    *s = (struct pl_simple){0};
     s->task.provider = c->g->provider;
     s->task.pool = c->g->pool;
     struct pl_op *op = pl_simple_init(s, kind, bucket, key);
     if (!op) {
         (void)pl_task_result(&s->task, NULL, NULL);
+    }
+    return op;
+}
+
+struct pl_op *pl_gw_op(struct pl_gw_call *c, struct pl_simple *s, enum pl_op_kind kind,
+                       const char *bucket, const char *key)
+{
+    if (!pl_gw_check_names(c, bucket, key)) {
+        return NULL;
+    }
+    struct pl_op *op = pl_gw_op_apart(c, s, kind, bucket, key);
+    if (!op) {
         pl_gw_fail(c, "SlowDown", NULL);
     }
     return op;

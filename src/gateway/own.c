@@ -1,4 +1,5 @@
-/* Pages of the server itself, below "/-/", which is no name of a bucket. */
+/* Pages of the server itself, below "/-/", which is no name of a bucket. Where the host names the
+ * bucket it is a key like any other. */
 #include "gateway/gateway.h"
 
 static void plain(struct pl_gw_call *c, int status, const char *type)
@@ -57,7 +58,10 @@ bool pl_gw_own_page(struct pl_gw_call *c)
         const char *path;
         void (*run)(struct pl_gw_call *c);
     } pages[] = {{"/-/healthz", health}, {"/-/readyz", ready}, {"/-/metrics", metrics}};
-    struct pl_str rest = c->http->target, path = pl_str_split(&rest, '?');
+    struct pl_str rest = c->http->target, path = pl_str_split(&rest, '?'), bucket;
+    if (pl_gw_bucket_of_host(c, &bucket)) {
+        return false;
+    }
     bool reads = pl_str_is(c->http->method, "GET") || pl_str_is(c->http->method, "HEAD");
     for (size_t i = 0; reads && i < sizeof pages / sizeof *pages; i++) {
         if (pl_str_is(path, pages[i].path)) {

@@ -19,11 +19,11 @@ static bool is_part(const struct pl_gw_call *c)
     return c->route->run == pl_gw_put_part;
 }
 
-/* Sets what both forms have. NULL: an error was set. */
+/* Sets what both forms have; of a thread's own too, so it sets no error. NULL: no memory. */
 static struct pl_op *make_op(struct pl_gw_call *c, struct pl_simple *s, struct pl_body *source)
 {
     bool part = is_part(c);
-    struct pl_op *op = pl_gw_op(c, s, part ? PL_OP_MP_PART : PL_OP_PUT, c->bucket, c->key);
+    struct pl_op *op = pl_gw_op_apart(c, s, part ? PL_OP_MP_PART : PL_OP_PUT, c->bucket, c->key);
     if (!op) {
         return NULL;
     }
@@ -49,7 +49,7 @@ static void keep_result(struct pl_gw_call *c, const struct pl_op *op)
     c->worker.rc = c->worker.etag ? PAIL_OK : PAIL_E_NO_MEMORY;
 }
 
-/* ---- a thread's own op ---- */
+/* ---- a thread's own op: the reply is the connection's, so that only c->worker is written ---- */
 
 static void run_pulled(struct pl_gw_call *c)
 {
@@ -154,8 +154,10 @@ void pl_gw_worker_join(struct pl_gw_call *c)
  * finds none free waits with its bytes unread. */
 static void take_room(struct pl_gw_call *c, uint64_t n)
 {
-    if (n > PART_MAX) {
-        pl_gw_fail(c, "EntityTooLarge", "a part for this store has at most 64 MiB");
+    if (n > PART_MAX || n > c->g->pool->limit) {
+        pl_gw_fail(c, "EntityTooLarge",
+                   n > PART_MAX ? "a part for this store has at most 64 MiB"
+                                : "a part is larger than the setting memory_limit");
         return;
     }
     c->body.part =
@@ -173,7 +175,7 @@ static void begin(struct pl_gw_call *c)
         pl_gw_fail(c, "EntityTooLarge", "a PUT takes 5 GiB at most; use a multipart upload");
         return;
     }
-    if (!known || n <= SMALL) {
+    if (!known || n <= SMALL || !pl_gw_check_names(c, c->bucket, c->key)) {
         return;
     }
     if (c->g->caps.takes_pull || !is_part(c)) {
@@ -215,8 +217,12 @@ void pl_gw_put_small(struct pl_gw_call *c)
         source.ptr = c->body.part;
         source.len = c->body.length;
     }
+    if (!pl_gw_check_names(c, c->bucket, c->key)) {
+        return;
+    }
     struct pl_op *op = make_op(c, &s, &source);
     if (!op) {
+        pl_gw_fail(c, "SlowDown", NULL);
         return;
     }
     if (pl_gw_run(&s) == PAIL_OK) {

@@ -58,8 +58,7 @@ static bool ends_with_host(struct pl_str host, const char *domain, struct pl_str
     return true;
 }
 
-/* SPEC S3 "Virtual hosting of buckets": the bucket may stand before the name of the server. */
-static bool bucket_of_host(struct pl_gw_call *c, struct pl_str *bucket)
+bool pl_gw_bucket_of_host(const struct pl_gw_call *c, struct pl_str *bucket)
 {
     struct pl_str rest = pl_http_call_header(c->http, "host"), host = pl_str_split(&rest, ':');
     return (c->g->domain && ends_with_host(host, c->g->domain, bucket)) ||
@@ -73,7 +72,7 @@ static bool take_names(struct pl_gw_call *c)
         return false;
     }
     rest = pl_str_n(rest.ptr + 1, rest.len - 1);
-    if (!bucket_of_host(c, &bucket)) {
+    if (!pl_gw_bucket_of_host(c, &bucket)) {
         bucket = pl_str_split(&rest, '/');
     }
     c->bucket = bucket.len ? decode(c, bucket, false) : NULL;

@@ -26,7 +26,7 @@ static void add_pairs(struct pl_buf *b, char kind, const pail_kv *kv, size_t cou
     }
 }
 
-/* The id as the client gets it; NULL: no memory. */
+/* The id as the client gets it; NULL: no memory, or the attributes are too long. */
 static const char *pack_id(struct pl_gw_call *c, const char *id)
 {
     const pail_attributes *a = &c->attr;
@@ -122,7 +122,12 @@ void pl_gw_begin_upload(struct pl_gw_call *c)
     struct pl_simple s;
     struct pl_gw_sum_rule rule;
     struct pl_buf note = PL_BUF_MAX(64);
+    bool packs = c->g->caps.attr_at_finish;
     if (!pl_gw_take_attributes(c, &c->attr) || !pl_gw_sum_rule_take(c, &rule)) {
+        return;
+    }
+    if (packs && !pack_id(c, "")) { /* before the store has begun anything */
+        pl_gw_fail(c, "InvalidArgument", "metadata and tags are too long for an upload of parts");
         return;
     }
     struct pl_op *op = pl_gw_op(c, &s, PL_OP_MP_BEGIN, c->bucket, c->key);
@@ -139,8 +144,12 @@ void pl_gw_begin_upload(struct pl_gw_call *c)
     op->attr = &c->attr;
     pl_gw_take_conditions(c, "", &op->cond);
     if (pl_gw_run(&s) == PAIL_OK) {
-        const char *id = op->out.upload_id;
-        begun(c, &rule, c->g->caps.attr_at_finish ? pack_id(c, id) : id);
+        const char *id = packs ? pack_id(c, op->out.upload_id) : op->out.upload_id;
+        if (id) {
+            begun(c, &rule, id);
+        } else {
+            pl_gw_fail(c, "SlowDown", NULL);
+        }
     }
     pl_gw_op_end(c, &s, false);
     pl_buf_dispose(&note);

@@ -47,6 +47,11 @@ class Swift(unittest.TestCase):
         for name, value in headers.items():
             self.assertEqual(head.headers[name], value)
 
+    def test_attributes_that_no_id_can_carry(self):
+        begun = self.ask("POST", self.bucket + "/key-3", query={"uploads": ""},
+                         headers={"content-disposition": "a" * (17 << 10)})
+        self.assertEqual((begun.status, begun.code), (400, "InvalidArgument"), begun.body)
+
     def test_an_upload_that_is_given_up(self):
         begun = self.ask("POST", self.bucket + "/key-2", query={"uploads": ""}, headers={"x-amz-meta-a": "b"})
         gone = self.ask("DELETE", self.bucket + "/key-2", query={"uploadId": begun.texts("UploadId")[0]})

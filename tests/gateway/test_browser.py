@@ -496,6 +496,17 @@ class Objects(Case):
         self.says("3 objects deleted")
         self.assertEqual(self.keys_of(), ["dir2", "three"])
 
+    def test_names_that_xml_cannot_carry_are_deleted_too(self):
+        for key in ("icons/Icon\r", "icons/\u0001", "icons/plain", "kept"):
+            self.store(key)
+        self.open_bucket()
+        self.browser.wait("#rows button", "kept")
+        self.browser.find("input", "Choose icons/").click()
+        self.press("Delete 1")
+        self.browser.wait("dialog button", "Delete").click()
+        self.says("3 objects deleted")
+        self.assertEqual(self.keys_of(), ["kept"])
+
     def test_names_are_text(self):
         self.store(EVIL, b"x", **{"x-amz-meta-" + "evil": EVIL})
         self.store(EVIL + "/" + EVIL)

@@ -117,6 +117,21 @@ class Details(gateway.GatewayTest):
         self.assertEqual(answer.code, "EntityTooSmall")
         self.assertIsNone(self.stored("small"))
 
+    def test_an_empty_last_part_is_not_all_of_the_object(self):
+        upload = self.ask("POST", "/bucket/hollow", query={"uploads": ""}).texts("UploadId")[0]
+        body = ""
+        for number, piece in enumerate((self.PIECES[0], b""), 1):
+            etag = self.ask("PUT", "/bucket/hollow", body=piece,
+                            query={"uploadId": upload, "partNumber": str(number)}).headers["ETag"]
+            body += f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
+        done = self.ask("POST", "/bucket/hollow", query={"uploadId": upload},
+                        body=f"<CompleteMultipartUpload>{body}</CompleteMultipartUpload>".encode())
+        self.assertEqual(done.status, 200, done.body)
+        first = self.ask("GET", "/bucket/hollow", query={"partNumber": "1"})
+        self.assertEqual((first.status, first.body == self.PIECES[0]), (206, True))
+        self.assertEqual(self.ask("GET", "/bucket/hollow", query={"partNumber": "2"}).code, "InvalidRange")
+        self.assertEqual(self.ask("HEAD", "/bucket/hollow", query={"partNumber": "2"}).status, 416)
+
     def test_one_piece_is_its_first_part(self):
         self.put("piece", b"bytes")
         first = self.ask("GET", "/bucket/piece", query={"partNumber": "1"})
@@ -137,6 +152,11 @@ class Details(gateway.GatewayTest):
         time = self.ask("HEAD", "/bucket/kept").headers["Last-Modified"]
         for headers in ({"x-amz-if-match-size": "5", "x-amz-if-match-last-modified-time": time},
                         {"x-amz-if-match-size": "5"}):
+            headers["if-match"] = "*"
+            self.put("kept", b"bytes")
+            self.assertEqual(self.ask("DELETE", "/bucket/kept", headers=headers).status, 204)
+            self.assertIsNone(self.stored("kept"))
+            del headers["if-match"]
             self.assertEqual(self.ask("DELETE", "/bucket/kept", headers=headers).status, 204)
         self.assertIsNone(self.stored("kept"))
 

@@ -187,7 +187,43 @@ class Broken(gateway.GatewayTest):
         self.assertFalse(names & {"passwd", "etc", "x"}, names)
 
 
+class Slow(unittest.TestCase):
+    def test_readers_that_stop_hold_no_memory_of_the_store(self):
+        server = Server("memory:?memory_limit=16777216")
+        self.addCleanup(server.stop)
+        data = random.Random(8).randbytes(24 << 20)
+        for path, body in (("/bucket", b""), ("/bucket/k", data)):
+            self.assertEqual(Request(server, "PUT", path, body=body).by_header().send().status, 200)
+        get = Request(server, "GET", "/bucket/k").by_header()
+        lines = "".join(f"{k}: {v}\r\n" for k, v in get.headers.items())
+        for _ in range(20):  # more than there are blocks
+            host, port = server.host.split(":")
+            s = socket.socket()
+            self.addCleanup(s.close)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+            s.connect((host, int(port)))
+            s.sendall(f"GET /bucket/k HTTP/1.1\r\nHost: {server.host}\r\n{lines}\r\n".encode())
+            answer = b""
+            while len(answer) < 2000:
+                answer += s.recv(2000)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer[:200])
+        answer = Request(server, "GET", "/bucket/k").by_header().send()
+        self.assertEqual((answer.status, answer.body == data), (200, True))
+
+
 class Down(unittest.TestCase):
+    def test_a_part_that_no_memory_will_ever_hold(self):
+        server = Server("s3:?aws_endpoint_url=http://127.0.0.1:9&aws_region=us-east-1&aws_access_key_id=a"
+                        "&aws_secret_access_key=bbbbbbbb&max_attempts=1&memory_limit=16777216")
+        self.addCleanup(server.stop)
+        put = Request(server, "PUT", "/bucket/k", query={"uploadId": "u", "partNumber": "1"},
+                      payload="UNSIGNED-PAYLOAD").by_header()
+        with connect(server) as s:
+            s.sendall(head(put, 17 << 20))
+            response = http.client.HTTPResponse(s)
+            response.begin()
+            self.assertIn(b"<Code>EntityTooLarge</Code>", response.read())
+
     def test_a_store_that_does_not_answer(self):
         with socket.socket() as closed:  # bound and never listening: nobody is there
             closed.bind(("127.0.0.1", 0))

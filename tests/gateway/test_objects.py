@@ -70,6 +70,28 @@ class Objects(gateway.GatewayTest):
         self.assertEqual((answer.status, answer.code), (412, "PreconditionFailed"))
         self.assertEqual(self.stored("taken"), b"old")
 
+    def test_a_large_put_to_a_name_that_none_may_have(self):
+        """The connection may be answered while the store's own thread would still fail."""
+        for path, code in (("/my_bucket/x", "InvalidBucketName"), ("/My.Bucket/x", "InvalidBucketName")):
+            for query in ({}, {"uploadId": "none", "partNumber": "1"}):
+                for _ in range(8):
+                    request = gateway.Request(self.server, "PUT", path, query=query, body=bytes(2 * MIB)).by_header()
+                    self.assertEqual(self.refused(request), code)
+        body = b"<Delete><Object><Key>a</Key></Object></Delete>"
+        self.assertEqual(self.ask("POST", "/my_bucket", query={"delete": ""}, body=body).code, "InvalidBucketName")
+
+    def refused(self, request):
+        """The code of an answer that comes before the body is read."""
+        host, port = self.server.host.split(":")
+        query = request.canonical_query()
+        lines = [f"PUT {request.path}{'?' + query if query else ''} HTTP/1.1", "Host: " + self.server.host,
+                 f"Content-Length: {len(request.body)}"] + [f"{k}: {v}" for k, v in request.headers.items()]
+        with socket.create_connection((host, int(port)), timeout=60) as s:
+            s.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+            response = http.client.HTTPResponse(s)
+            response.begin()
+            return gateway.Answer(response, response.read()).code
+
     def test_headers_and_metadata_come_back(self):
         headers = {"content-type": "text/x-thing", "content-language": "de", "cache-control": "no-cache",
                    "content-disposition": "inline", "content-encoding": "gzip", "x-amz-meta-one": "1",
@@ -283,12 +305,13 @@ class Calls(gateway.GatewayTest):
 
     def test_a_bucket_before_the_host(self):
         host = "bucket.localhost:" + self.server.host.split(":")[1]
-        self.put("virtual", b"host")
-        request = gateway.Request(self.server, "GET", "/virtual")
-        real, request.server = self.server, type("Named", (), {"host": host})
-        request.by_header().headers["Host"] = host
-        request.server = real
-        self.assertEqual(request.send().body, b"host")
+        for key in ("virtual", "-/healthz", "-/ui"):  # there it is no page of the server's
+            self.put(key, b"host")
+            request = gateway.Request(self.server, "GET", "/" + key)
+            real, request.server = self.server, type("Named", (), {"host": host})
+            request.by_header().headers["Host"] = host
+            request.server = real
+            self.assertEqual(request.send().body, b"host")
 
     def test_what_is_not_done_here_says_so(self):
         for method, path, query, status in (("PUT", "/bucket", {"policy": ""}, 501),

@@ -4,6 +4,7 @@
 import { Signer, UNSIGNED, encode, hasWebCrypto, hex, pathOf, queryOf, sha256 } from "./sign.js";
 
 const HASHED_MAX = 64 * 1024 * 1024; /* longer parts are not taken into memory, so not hashed */
+const CONTROL = /[\u0000-\u001f]/;
 const utf8 = new TextEncoder();
 
 export class StoreError extends Error {
@@ -158,8 +159,20 @@ export class Store {
         return new Uint8Array(answer.response);
     }
 
-    /* Up to 1,000 keys at once; returns the errors, "key: message". */
+    /* Up to 1,000 keys at once; returns the errors, "key: message". XML 1.0 has no control
+       characters, and reads a CR as a LF: those keys go one by one. */
     async deleteMany(bucket, keys) {
+        const single = keys.filter((key) => CONTROL.test(key)), errors = [];
+        for (const key of single) {
+            await this.request("DELETE", bucket, key).catch((error) => {
+                errors.push(`${key}: ${error.message}`);
+            });
+        }
+        const plain = keys.filter((key) => !CONTROL.test(key));
+        return plain.length ? errors.concat(await this.#deletePlain(bucket, plain)) : errors;
+    }
+
+    async #deletePlain(bucket, keys) {
         const root = document.implementation.createDocument(null, "Delete");
         const add = (to, name, text) => {
             const one = to.appendChild(root.createElement(name));

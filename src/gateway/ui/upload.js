@@ -121,6 +121,9 @@ export class Uploads {
         const stop = new AbortController();
         const end = () => stop.abort();
         item.signal.addEventListener("abort", end);
+        if (item.signal.aborted) { /* while the upload was begun */
+            end();
+        }
         let next = 0;
         const work = async () => {
             while (next < count) {
