@@ -38,6 +38,7 @@ static void give(struct pl_gw_call *c, const struct pl_gw_file *f)
         return;
     }
     pl_gw_header_text(c, "Content-Type", f->type);
+    pl_gw_header_text(c, "Content-Encoding", "gzip"); /* SPEC RFC 9110 12.5.3: every browser's */
     if (pl_str_is(c->http->method, "HEAD")) {
         c->http->body_bytes = f->size;
     } else {

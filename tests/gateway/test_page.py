@@ -1,4 +1,5 @@
 """The files of /-/ui, as any client gets them; test_browser.py is the person with a browser."""
+import gzip
 import re
 import unittest
 
@@ -17,6 +18,11 @@ class Page(gateway.GatewayTest):
     def get(self, path, method="GET", **headers):
         return gateway.Request(self.server, method, path, headers=headers).send()
 
+    def content(self, path):
+        answer = self.get(path)
+        self.assertEqual(answer.headers["content-encoding"], "gzip")
+        return gzip.decompress(answer.body)
+
     def test_each_file_is_there_without_a_key(self):
         for path, kind in FILES.items():
             answer = self.get(path)
@@ -28,7 +34,7 @@ class Page(gateway.GatewayTest):
     def test_what_the_files_name_is_there_and_nothing_else(self):
         named = set()
         for path in FILES:
-            text = self.get(path).body.decode()
+            text = self.content(path).decode()
             named |= set(re.findall(r'(?:src|href)="(/[^"]*)"', text))
             named |= {"/-/ui/" + file for file in re.findall(r'from "\./([^"]*)"', text)}
             self.assertEqual(re.findall(r"\bhttps?://(?!www\.w3\.org/)[^`\"' ]+", text), [], path)
@@ -38,7 +44,7 @@ class Page(gateway.GatewayTest):
         self.assertEqual(named, set(FILES) - {"/-/ui", "/-/ui/"})
 
     def test_it_is_light(self):
-        self.assertLess(sum(len(self.get(path).body) for path in FILES if path != "/-/ui/"), LIGHT)
+        self.assertLess(sum(len(self.content(path)) for path in FILES if path != "/-/ui/"), LIGHT)
 
     def test_its_policy_is_strict(self):
         for path in FILES:
@@ -71,7 +77,7 @@ class Page(gateway.GatewayTest):
     def test_a_key_opens_no_way_into_it(self):
         for path in ("/bucket/..%2F..%2F-%2Fui", "/bucket/-/ui"):
             self.assertEqual(self.ask("PUT", path, body=b"<script>").status, 200)
-        self.assertIn(b"<!doctype html>", self.get("/-/ui").body)
+        self.assertIn(b"<!doctype html>", self.content("/-/ui"))
         self.assertEqual(self.ask("PUT", "/-/ui/ui.js", body=b"alert(1)").status, 405)
         self.assertEqual(self.ask("PUT", "/-/ui/new.js", body=b"alert(1)").status, 400)
 

@@ -1,8 +1,9 @@
 """Write the web page's files as C: embed.py OUT.c FILE...
 
-Each becomes an array, without the blanks that lines begin with (no text goes over several lines);
-its ETag is the begin of its SHA-256, so that a browser keeps what is the same.
+Each becomes an array, compressed, without the blanks that lines begin with (no text goes over
+several lines); its ETag is the begin of its SHA-256, so that a browser keeps what is the same.
 """
+import gzip
 import hashlib
 import os
 import re
@@ -24,6 +25,7 @@ def main(out, paths):
         for number, path in enumerate(paths):
             with open(path, "rb") as source:
                 data = re.sub(rb"(?m)^ +", b"", source.read())
+            data = gzip.compress(data, 9, mtime=0)
             name, etag = os.path.basename(path), hashlib.sha256(data).hexdigest()[:32]
             file.write(f"static const unsigned char file_{number}[] = {{\n")
             file.writelines(rows(data))
