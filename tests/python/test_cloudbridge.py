@@ -39,8 +39,7 @@ def environments():
             "OS_USERNAME": get("PAIL_TEST_KEYSTONE_USER"),
             "OS_PASSWORD": get("PAIL_TEST_KEYSTONE_PASSWORD"),
             "OS_PROJECT_NAME": get("PAIL_TEST_KEYSTONE_PROJECT"), "OS_USER_DOMAIN_NAME": "Default",
-            "OS_PROJECT_DOMAIN_NAME": "Default", "OS_REGION_NAME": get("PAIL_TEST_KEYSTONE_REGION"),
-            "PAIL_SWIFT_TEMPURL_KEY_CREATE": "true"}
+            "OS_PROJECT_DOMAIN_NAME": "Default", "OS_REGION_NAME": get("PAIL_TEST_KEYSTONE_REGION")}
 
 
 class Theirs(unittest.TestCase):
@@ -52,6 +51,9 @@ class Theirs(unittest.TestCase):
         shutil.copytree(os.path.join(source, "tests"), os.path.join(folder, "tests"))
         with open(os.path.join(folder, "conftest.py"), "w", encoding="utf-8") as file:
             file.write("import pail.compat.cloudbridge\npail.compat.cloudbridge.install()\n")
+        # CloudBridge sets a key of its own on the account; Pail makes one where it is told to.
+        with open(os.path.join(folder, ".cloudbridge"), "w", encoding="utf-8") as file:
+            file.write("[openstack]\nswift_tempurl_key_create = true\n")
         kept = {name: value for name, value in os.environ.items()
                 if not name.startswith(("AWS_", "AZURE_", "GCP_", "OS_", "CB_", "STORAGE_"))}
         for name, environment in environments():
@@ -63,7 +65,7 @@ class Theirs(unittest.TestCase):
                      "tests/test_object_store_service.py", "tests/test_cloud_factory.py",
                      "tests/test_base_helpers.py", "tests/test_middleware_system.py"],
                     cwd=folder, text=True, capture_output=True, env={
-                        **kept, **environment, "CB_TEST_PROVIDER": name,
+                        **kept, **environment, "CB_TEST_PROVIDER": name, "HOME": folder,
                         "PAIL_HOME": os.path.join(folder, "home"),
                         "PYTHONPATH": os.pathsep.join(
                             os.path.abspath(part) for part in sys.path if part)})
