@@ -62,7 +62,7 @@ static bool azure_is_own_write(struct pl_dialect *d, const struct pl_op *op,
         return false;
     }
     bool same = !pl_digest_init(&digest, PL_SUM_MD5, NULL) &&
-                !pl_request_digest_source(&digest, source, NULL) &&
+                !pl_request_digest_source(&digest, NULL, source, NULL) &&
                 !pl_digest_final(&digest, &md5, NULL) &&
                 strcmp(found->checksum + 4, pl_sum_base64(&md5, text)) == 0;
     pl_digest_dispose(&digest);

@@ -41,11 +41,19 @@ pail_code pl_request_add_extra(struct pl_http_request *r, const struct pl_op *op
     return PAIL_OK;
 }
 
-pail_code pl_request_digest_source(struct pl_digest *d, const struct pl_body *source,
-                                   struct pail_error **err)
+static void update(struct pl_digest *d, struct pl_digest *also, const void *data, size_t n)
+{
+    pl_digest_update(d, data, n);
+    if (also) {
+        pl_digest_update(also, data, n);
+    }
+}
+
+pail_code pl_request_digest_source(struct pl_digest *d, struct pl_digest *also,
+                                   const struct pl_body *source, struct pail_error **err)
 {
     if (source->kind == PL_BODY_MEM) {
-        pl_digest_update(d, source->ptr, (size_t)source->len);
+        update(d, also, source->ptr, (size_t)source->len);
         return PAIL_OK;
     }
     char *chunk = source->len ? pl_alloc(CHUNK) : NULL;
@@ -59,7 +67,7 @@ pail_code pl_request_digest_source(struct pl_digest *d, const struct pl_body *so
             rc = errno ? pl_fail_errno(err, errno, "cannot read the source")
                        : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
         }
-        pl_digest_update(d, chunk, rc ? 0 : n);
+        update(d, also, chunk, rc ? 0 : n);
         at += n;
     }
     pl_free(chunk);

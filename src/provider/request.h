@@ -12,9 +12,9 @@
 PAIL_MUST pail_code pl_request_add_extra(struct pl_http_request *r, const struct pl_op *op,
                                          const char *const *reserved, struct pail_error **err);
 
-/* Feeds the whole source to the digest. Errors: PAIL_E_CHANGED (it became shorter), PAIL_E_IO and
- * its kin, PAIL_E_NO_MEMORY. */
-PAIL_MUST pail_code pl_request_digest_source(struct pl_digest *d, const struct pl_body *source,
-                                             struct pail_error **err);
+/* Feeds the whole source to the digest, and to `also` if it is not NULL. Errors: PAIL_E_CHANGED (it
+ * became shorter), PAIL_E_IO and its kin, PAIL_E_NO_MEMORY. */
+PAIL_MUST pail_code pl_request_digest_source(struct pl_digest *d, struct pl_digest *also,
+                                             const struct pl_body *source, struct pail_error **err);
 
 #endif

@@ -1,50 +1,13 @@
 /* The body of a put or part: its checksum header and what the signature says of it. Source: Amazon
  * S3 User Guide "Checking object integrity"; "Signature Calculations: Transferring Payload". */
-#include <errno.h>
-
 #include "codec/hex.h"
+#include "provider/request.h"
 #include "provider/s3.h"
-
-enum { CHUNK = 256 * 1024 };
 
 struct sums {
     struct pl_digest wanted, sha256;
     bool with_wanted, with_sha256;
 };
-
-static void update(struct sums *s, const void *data, size_t n)
-{
-    if (s->with_wanted) {
-        pl_digest_update(&s->wanted, data, n);
-    }
-    if (s->with_sha256) {
-        pl_digest_update(&s->sha256, data, n);
-    }
-}
-
-static pail_code read_all(struct sums *s, const struct pl_body *source, struct pail_error **err)
-{
-    if (source->kind == PL_BODY_MEM) {
-        update(s, source->ptr, (size_t)source->len);
-        return PAIL_OK;
-    }
-    char *chunk = source->len ? pl_alloc(CHUNK) : NULL;
-    if (source->len && !chunk) {
-        return pl_fail(err, PAIL_E_NO_MEMORY, "no memory to read the source");
-    }
-    pail_code rc = PAIL_OK;
-    for (uint64_t at = 0; at < source->len && !rc;) {
-        size_t n = source->len - at < CHUNK ? (size_t)(source->len - at) : CHUNK;
-        if (!pl_body_read(source, at, chunk, n)) {
-            rc = errno ? pl_fail_errno(err, errno, "cannot read the source")
-                       : pl_fail(err, PAIL_E_CHANGED, "the source changed while it was read");
-        }
-        update(s, chunk, rc ? 0 : n);
-        at += n;
-    }
-    pl_free(chunk);
-    return rc;
-}
 
 static pail_code finish(struct sums *s, struct pl_s3_memo *memo, struct pail_error **err)
 {
@@ -79,7 +42,10 @@ static pail_code compute(struct pl_s3_build *b, enum pl_sum sum, bool sha256)
     }
     pail_code rc = s.with_wanted ? pl_digest_init(&s.wanted, sum, b->err) : PAIL_OK;
     rc = rc || !s.with_sha256 ? rc : pl_digest_init(&s.sha256, PL_SUM_SHA256, b->err);
-    rc = rc ? rc : read_all(&s, b->op->in.put.source, b->err);
+    struct pl_digest *also = s.with_wanted && s.with_sha256 ? &s.sha256 : NULL;
+    rc = rc ? rc
+            : pl_request_digest_source(s.with_wanted ? &s.wanted : &s.sha256, also,
+                                       b->op->in.put.source, b->err);
     rc = rc ? rc : finish(&s, b->memo, b->err);
     pl_digest_dispose(&s.wanted);
     pl_digest_dispose(&s.sha256);

@@ -191,7 +191,7 @@ static pail_code compute(struct pl_swift_build *b)
     if (pl_digest_init(&d, PL_SUM_MD5, NULL)) {
         return PAIL_OK; /* a FIPS provider has none; the length still counts */
     }
-    pail_code rc = pl_request_digest_source(&d, b->op->in.put.source, b->err);
+    pail_code rc = pl_request_digest_source(&d, NULL, b->op->in.put.source, b->err);
     rc = rc ? rc : pl_digest_final(&d, &v, b->err);
     if (!rc) {
         pl_hex_encode(b->memo->md5, v.bytes, v.len);

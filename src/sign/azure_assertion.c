@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "codec/json.h"
@@ -92,29 +91,6 @@ void pl_azure_certificate_dispose(struct pl_azure_certificate *c)
     *c = (struct pl_azure_certificate){0};
 }
 
-/* SPEC RFC 7518#3.5: PS256 is RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of the digest's
- * size. */
-static pail_code sign(struct evp_pkey_st *key, struct pl_str text, struct pl_buf *out,
-                      struct pail_error **err)
-{
-    EVP_PKEY_CTX *how = NULL;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    size_t n = SIGNATURE_MAX;
-    char *room = pl_buf_reserve(out, n);
-    bool fine = ctx && room && EVP_DigestSignInit(ctx, &how, EVP_sha256(), NULL, key) == 1 &&
-                EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1 &&
-                EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) == 1 &&
-                EVP_DigestSign(ctx, (unsigned char *)room, &n, (const unsigned char *)text.ptr,
-                               text.len) == 1;
-    EVP_MD_CTX_free(ctx);
-    ERR_clear_error();
-    if (!fine) {
-        return pl_fail(err, PAIL_E_NO_MEMORY, "OpenSSL cannot sign with this RSA key");
-    }
-    out->len += n;
-    return PAIL_OK;
-}
-
 /* SPEC "certificate credentials", header and claims. */
 static bool write_texts(const struct pl_azure_certificate *c, const struct pl_azure_claims *claims,
                         struct pl_buf *header, struct pl_buf *body)
@@ -154,8 +130,9 @@ pail_code pl_azure_assertion(const struct pl_azure_certificate *c,
     pl_buf_putc(out, '.');
     pl_base64url(out, pl_buf_view(&body));
     rc = rc ? rc : pl_buf_rc(out);
-    rc = rc ? pl_fail(err, rc, "no room for a token")
-            : sign(c->key, pl_str_n(out->ptr + start, out->len - start), &signature, err);
+    rc =
+        rc ? pl_fail(err, rc, "no room for a token")
+           : pl_rsa_sign_pss(c->key, pl_str_n(out->ptr + start, out->len - start), &signature, err);
     if (!rc) {
         pl_buf_putc(out, '.');
         pl_base64url(out, pl_buf_view(&signature));

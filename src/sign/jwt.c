@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include "codec/base64.h"
 
@@ -75,13 +76,23 @@ void pl_rsa_free(struct evp_pkey_st *key)
     EVP_PKEY_free(key);
 }
 
-pail_code pl_rsa_sign(struct evp_pkey_st *key, struct pl_str text, struct pl_buf *out,
+/* SPEC RFC 7518#3.5: PS256 is RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of the digest's
+ * size. */
+static bool set_pss(EVP_PKEY_CTX *how)
+{
+    return EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
+static pail_code sign(struct evp_pkey_st *key, bool pss, struct pl_str text, struct pl_buf *out,
                       struct pail_error **err)
 {
+    EVP_PKEY_CTX *how = NULL;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     size_t n = SIGNATURE_MAX;
     char *room = pl_buf_reserve(out, n);
-    bool fine = ctx && room && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+    bool fine = ctx && room && EVP_DigestSignInit(ctx, &how, EVP_sha256(), NULL, key) == 1 &&
+                (!pss || set_pss(how)) &&
                 EVP_DigestSign(ctx, (unsigned char *)room, &n, (const unsigned char *)text.ptr,
                                text.len) == 1;
     EVP_MD_CTX_free(ctx);
@@ -91,6 +102,18 @@ pail_code pl_rsa_sign(struct evp_pkey_st *key, struct pl_str text, struct pl_buf
     }
     out->len += n;
     return PAIL_OK;
+}
+
+pail_code pl_rsa_sign(struct evp_pkey_st *key, struct pl_str text, struct pl_buf *out,
+                      struct pail_error **err)
+{
+    return sign(key, false, text, out, err);
+}
+
+pail_code pl_rsa_sign_pss(struct evp_pkey_st *key, struct pl_str text, struct pl_buf *out,
+                          struct pail_error **err)
+{
+    return sign(key, true, text, out, err);
 }
 
 void pl_base64url(struct pl_buf *out, struct pl_str bytes)

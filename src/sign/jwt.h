@@ -15,6 +15,9 @@ void pl_rsa_free(struct evp_pkey_st *key); /* accepts NULL */
 /* RSASSA-PKCS1-v1_5 with SHA-256, raw bytes: deterministic. Safe from any thread. */
 PAIL_MUST pail_code pl_rsa_sign(struct evp_pkey_st *key, struct pl_str text, struct pl_buf *out,
                                 struct pail_error **err);
+/* The same with RSASSA-PSS, a salt of the digest's size: another signature each time. */
+PAIL_MUST pail_code pl_rsa_sign_pss(struct evp_pkey_st *key, struct pl_str text, struct pl_buf *out,
+                                    struct pail_error **err);
 /* Base64 with '-' and '_' and without padding (RFC 4648 section 5). */
 void pl_base64url(struct pl_buf *out, struct pl_str bytes);
 /* Adds "HEADER.CLAIMS.SIGNATURE". header and claims: JSON texts. */
