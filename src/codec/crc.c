@@ -1,6 +1,7 @@
 #include "codec/crc.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -17,6 +18,7 @@ struct tables {
     uint64_t table[8][256]; /* slicing by 8 */
     uint64_t fold_128[2];   /* to move 16 bytes on by 16 bytes: for the first, second half */
     uint64_t fold_1024[2];  /* ... by 128 bytes */
+    uint64_t fold_2048[2];  /* ... by 256 bytes */
 };
 /* The tables stand apart: of zeros until the first use, they take no room in a file. */
 struct crc {
@@ -27,11 +29,11 @@ struct crc {
     pthread_once_t once;
 };
 
-static bool clmul_allowed = true;
+static enum pl_crc_way way_allowed = PL_CRC_WIDE_CLMUL;
 
-void pl_crc_use_clmul(bool on)
+void pl_crc_use(enum pl_crc_way at_most)
 {
-    clmul_allowed = on;
+    way_allowed = at_most;
 }
 
 /* a times b mod poly. */
@@ -89,6 +91,7 @@ static void init_tables(struct crc *c)
     }
     fold_constants(c, 128, c->t->fold_128);
     fold_constants(c, 1024, c->t->fold_1024);
+    fold_constants(c, 2048, c->t->fold_2048);
 }
 
 static void init_64nvme(void);
@@ -139,7 +142,14 @@ static uint64_t by_table(const struct crc *c, uint64_t r, const unsigned char *p
 
 #if HAVE_CLMUL
 
-enum { LANES = 8, LANE = 16, STRIDE = LANES * LANE };
+enum {
+    LANES = 8,
+    LANE = 16,
+    STRIDE = LANES * LANE,
+    WIDE_LANES = 4,
+    WIDE_LANE = 64,
+    WIDE_STRIDE = WIDE_LANES * WIDE_LANE
+};
 
 __attribute__((target("pclmul,sse4.1"))) static inline __m128i fold(__m128i v, __m128i k,
                                                                     __m128i next)
@@ -154,27 +164,14 @@ __attribute__((target("pclmul,sse4.1"))) static inline __m128i load(const unsign
     return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-/* Eight lanes of 16 bytes are folded 128 bytes on until the data ends, then into one; its 16 bytes
- * leave the same remainder as all before them, and go through the table. n >= STRIDE.
- * Method: V. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ". */
-__attribute__((target("pclmul,sse4.1"))) static uint64_t by_clmul(const struct crc *c, uint64_t r,
-                                                                  const unsigned char *p, size_t n)
+/* What the lanes hold, folded into one; its 16 bytes leave the same remainder as all before them,
+ * and go through the table. */
+__attribute__((target("pclmul,sse4.1"))) static uint64_t
+fold_all(const struct crc *c, const __m128i *lane, int lanes, const unsigned char *p, size_t n)
 {
-    const __m128i far =
-        _mm_set_epi64x((long long)c->t->fold_1024[1], (long long)c->t->fold_1024[0]);
     const __m128i near = _mm_set_epi64x((long long)c->t->fold_128[1], (long long)c->t->fold_128[0]);
-    __m128i lane[LANES];
-    for (int i = 0; i < LANES; i++) {
-        lane[i] = load(p + i * LANE);
-    }
-    lane[0] = _mm_xor_si128(lane[0], _mm_set_epi64x(0, (long long)r));
-    for (p += STRIDE, n -= STRIDE; n >= STRIDE; p += STRIDE, n -= STRIDE) {
-        for (int i = 0; i < LANES; i++) {
-            lane[i] = fold(lane[i], far, load(p + i * LANE));
-        }
-    }
     __m128i all = lane[0];
-    for (int i = 1; i < LANES; i++) {
+    for (int i = 1; i < lanes; i++) {
         all = fold(all, near, lane[i]);
     }
     for (; n >= LANE; p += LANE, n -= LANE) {
@@ -185,10 +182,66 @@ __attribute__((target("pclmul,sse4.1"))) static uint64_t by_clmul(const struct c
     return by_table(c, by_table(c, 0, last, sizeof last), p, n);
 }
 
+/* Eight lanes of 16 bytes are folded 128 bytes on until the data ends. n >= STRIDE.
+ * Method: V. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ". */
+__attribute__((target("pclmul,sse4.1"))) static uint64_t by_clmul(const struct crc *c, uint64_t r,
+                                                                  const unsigned char *p, size_t n)
+{
+    const __m128i far =
+        _mm_set_epi64x((long long)c->t->fold_1024[1], (long long)c->t->fold_1024[0]);
+    __m128i lane[LANES];
+    for (int i = 0; i < LANES; i++) {
+        lane[i] = load(p + i * LANE);
+    }
+    lane[0] = _mm_xor_si128(lane[0], _mm_set_epi64x(0, (long long)r));
+    for (p += STRIDE, n -= STRIDE; n >= STRIDE; p += STRIDE, n -= STRIDE) {
+        for (int i = 0; i < LANES; i++) {
+            lane[i] = fold(lane[i], far, load(p + i * LANE));
+        }
+    }
+    return fold_all(c, lane, LANES, p, n);
+}
+
+/* The same with four lanes to a register and four registers, 256 bytes on. n >= WIDE_STRIDE. */
+#define WIDE __attribute__((target("pclmul,sse4.1,avx512f,vpclmulqdq")))
+
+WIDE static inline __m512i fold_wide(__m512i v, __m512i k, const unsigned char *next)
+{
+    return _mm512_ternarylogic_epi64(_mm512_clmulepi64_epi128(v, k, 0x00),
+                                     _mm512_clmulepi64_epi128(v, k, 0x11), _mm512_loadu_si512(next),
+                                     0x96 /* the three xored */);
+}
+
+WIDE static uint64_t by_wide_clmul(const struct crc *c, uint64_t r, const unsigned char *p,
+                                   size_t n)
+{
+    const __m512i far = _mm512_broadcast_i32x4(
+        _mm_set_epi64x((long long)c->t->fold_2048[1], (long long)c->t->fold_2048[0]));
+    __m512i lane[WIDE_LANES];
+    for (int i = 0; i < WIDE_LANES; i++) {
+        lane[i] = _mm512_loadu_si512(p + i * WIDE_LANE);
+    }
+    lane[0] = _mm512_xor_si512(lane[0], _mm512_zextsi128_si512(_mm_set_epi64x(0, (long long)r)));
+    for (p += WIDE_STRIDE, n -= WIDE_STRIDE; n >= WIDE_STRIDE; p += WIDE_STRIDE, n -= WIDE_STRIDE) {
+        for (int i = 0; i < WIDE_LANES; i++) {
+            lane[i] = fold_wide(lane[i], far, p + i * WIDE_LANE);
+        }
+    }
+    __m128i narrow[WIDE_STRIDE / LANE];
+    memcpy(narrow, lane, sizeof narrow);
+    return fold_all(c, narrow, WIDE_STRIDE / LANE, p, n);
+}
+
 static bool use_clmul(size_t n)
 {
-    return n >= STRIDE && clmul_allowed && __builtin_cpu_supports("pclmul") &&
+    return n >= STRIDE && way_allowed >= PL_CRC_CLMUL && __builtin_cpu_supports("pclmul") &&
            __builtin_cpu_supports("sse4.1");
+}
+
+static bool use_wide_clmul(size_t n)
+{
+    return n >= WIDE_STRIDE && way_allowed >= PL_CRC_WIDE_CLMUL &&
+           __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq");
 }
 
 #endif
@@ -199,6 +252,9 @@ static uint64_t run(struct crc *c, uint64_t crc, const void *data, size_t n)
     const uint64_t ones = ~UINT64_C(0) >> (64 - c->width);
     uint64_t r = crc ^ ones;
 #if HAVE_CLMUL
+    if (use_clmul(n) && use_wide_clmul(n)) {
+        return by_wide_clmul(c, r, data, n) ^ ones;
+    }
     if (use_clmul(n)) {
         return by_clmul(c, r, data, n) ^ ones;
     }

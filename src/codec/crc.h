@@ -2,7 +2,6 @@
 #ifndef PL_CODEC_CRC_H
 #define PL_CODEC_CRC_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +15,8 @@ uint64_t pl_crc64nvme_combine(uint64_t a, uint64_t b, uint64_t b_bytes);
 uint32_t pl_crc32c_combine(uint32_t a, uint32_t b, uint64_t b_bytes);
 uint32_t pl_crc32_combine(uint32_t a, uint32_t b, uint64_t b_bytes);
 
-/* Tests only: false makes all go through the tables, as on a machine without the instruction. */
-void pl_crc_use_clmul(bool on);
+/* Tests only: nothing better than this is used, as on a machine without the instructions. */
+enum pl_crc_way { PL_CRC_TABLE, PL_CRC_CLMUL, PL_CRC_WIDE_CLMUL /* AVX-512 */ };
+void pl_crc_use(enum pl_crc_way at_most);
 
 #endif

@@ -17,8 +17,8 @@ static void fill_sample(void)
 
 static void test_crc__check_values_of_the_catalogue(void)
 {
-    for (int clmul = 0; clmul < 2; clmul++) {
-        pl_crc_use_clmul(clmul);
+    for (enum pl_crc_way way = PL_CRC_TABLE; way <= PL_CRC_WIDE_CLMUL; way++) {
+        pl_crc_use(way);
         CHECK(pl_crc64nvme(0, "123456789", 9) == UINT64_C(0xae8b14860a799888));
         CHECK(pl_crc32c(0, "123456789", 9) == 0xe3069283);
         CHECK(pl_crc32(0, "123456789", 9) == 0xcbf43926);
@@ -29,16 +29,17 @@ static void test_crc__check_values_of_the_catalogue(void)
 static void test_crc__kernel_equals_table_at_every_length_and_alignment(void)
 {
     fill_sample();
-    for (size_t n = 0; n < 700; n++) {
-        const unsigned char *p = sample + n % 17;
-        uint64_t crc[2][3];
-        for (int clmul = 0; clmul < 2; clmul++) {
-            pl_crc_use_clmul(clmul);
-            crc[clmul][0] = pl_crc64nvme(n * 7, p, n);
-            crc[clmul][1] = pl_crc32c((uint32_t)n, p, n);
-            crc[clmul][2] = pl_crc32((uint32_t)n, p, n);
+    for (size_t n = 0; n < 1400; n++) {
+        const unsigned char *p = sample + n % 67;
+        uint64_t crc[PL_CRC_WIDE_CLMUL + 1][3];
+        for (enum pl_crc_way way = PL_CRC_TABLE; way <= PL_CRC_WIDE_CLMUL; way++) {
+            pl_crc_use(way);
+            crc[way][0] = pl_crc64nvme(n * 7, p, n);
+            crc[way][1] = pl_crc32c((uint32_t)n, p, n);
+            crc[way][2] = pl_crc32((uint32_t)n, p, n);
         }
-        CHECK(memcmp(crc[0], crc[1], sizeof crc[0]) == 0);
+        CHECK(memcmp(crc[PL_CRC_TABLE], crc[PL_CRC_CLMUL], sizeof crc[0]) == 0);
+        CHECK(memcmp(crc[PL_CRC_TABLE], crc[PL_CRC_WIDE_CLMUL], sizeof crc[0]) == 0);
     }
 }
 
