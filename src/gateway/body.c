@@ -113,7 +113,7 @@ bool pl_gw_body_begin(struct pl_gw_call *c)
     if (c->payload == PL_GW_HASHED) {
         b->hashes = pl_digest_init(&b->hash, PL_SUM_SHA256, NULL) == PAIL_OK;
     }
-    bool wants_md5 = b->want_md5.ptr || c->route->body == PL_GW_BYTES;
+    bool wants_md5 = b->want_md5.ptr || (c->route->body == PL_GW_BYTES && c->g->caps.keeps_etag);
     b->has_md5 = wants_md5 && pl_digest_init(&b->md5, PL_SUM_MD5, NULL) == PAIL_OK;
     b->has_sum =
         b->sum_kind != PL_SUM_NONE && pl_digest_init(&b->sum, b->sum_kind, NULL) == PAIL_OK;
