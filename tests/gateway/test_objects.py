@@ -190,6 +190,21 @@ class Multipart(gateway.GatewayTest):
         body = f"<CompleteMultipartUpload>{body}</CompleteMultipartUpload>".encode()
         return self.ask("POST", "/bucket/" + key, query={"uploadId": upload}, body=body)
 
+    def test_a_large_put_has_an_md5_where_it_is_asked_for_or_a_part(self):
+        small, large = bytes(64 << 20), bytes((64 << 20) + 1)
+        self.assertEqual(self.put("most", small).headers["ETag"], f'"{md5(small)}"')
+        put = self.put("large", large)
+        etag = put.headers["ETag"]
+        self.assertRegex(etag, '^"[0-9a-f]{16}-[0-9a-f]+"$')  # clients take what has a hyphen for no MD5
+        self.assertEqual(self.ask("HEAD", "/bucket/large", headers={"if-match": etag}).headers["ETag"], etag)
+        self.assertEqual(self.ask("GET", "/bucket", query={"prefix": "large"}).texts("ETag"), [etag])
+        said = base64.b64encode(hashlib.md5(large).digest()).decode()
+        put = self.put("large", large, **{"content-md5": said})
+        self.assertEqual(put.headers["ETag"], f'"{md5(large)}"')
+        upload = self.begin("large")
+        self.assertEqual(self.part("large", upload, 1, large).headers["ETag"], f'"{md5(large)}"')
+        self.assertEqual(self.ask("DELETE", "/bucket/large", query={"uploadId": upload}).status, 204)
+
     def test_an_upload_from_begin_to_end(self):
         pieces = [random.Random(n).randbytes(size) for n, size in enumerate((5 * MIB, 5 * MIB + 7, 3))]
         upload = self.begin("parts", **{"x-amz-meta-a": "b", "content-type": "text/x-p"})
