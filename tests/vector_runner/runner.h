@@ -54,6 +54,7 @@ char *read_text(const char *path, size_t *len); /* NULL: cannot; pl_free */
 void run_checksums(struct run *run, const json_t *one);
 void run_sigv4_header_raw(struct run *run, const json_t *one);
 void run_sigv4_suite(struct run *run, const char *folder);
+void run_s3_presigned_post(struct run *run, const json_t *one);
 void run_s3_presign_url(struct run *run, const json_t *one);
 void run_s3_client_requests(struct run *run, const json_t *one);
 /* Part of the above; does nothing in a build without S3. */

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sign/sigv4_verify.h"
 #include "signing.h"
 
 void run_sigv4_header_raw(struct run *run, const json_t *one)
@@ -29,6 +30,48 @@ void run_sigv4_header_raw(struct run *run, const json_t *one)
         pl_buf_dispose(&body);
     }
     signing_dispose(&s);
+}
+
+/* ---- Forms that a browser posts: the gateway's side of them */
+
+static enum pl_sigv4_verdict verify_form(const struct pl_sigv4_claim *claim, struct pl_str secret,
+                                         struct pl_str policy)
+{
+    struct pl_hmac h;
+    unsigned char key[PL_SHA256_BYTES];
+    enum pl_sigv4_verdict verdict = PL_SIGV4_FAILED;
+    if (!pl_hmac_init(&h, NULL)) {
+        if (pl_sigv4_claim_key(claim, &h, secret, key)) {
+            verdict = pl_sigv4_verify_post(claim, &h, key, policy);
+        }
+        pl_hmac_dispose(&h);
+    }
+    return verdict;
+}
+
+void run_s3_presigned_post(struct run *run, const json_t *one)
+{
+    const json_t *input = json_object_get(one, "input"),
+                 *fields = json_object_get(json_object_get(one, "expected"), "fields");
+    struct pl_str secret = member(input, "secret_key"), policy = member(fields, "policy");
+    struct pl_sigv4_claim claim;
+    const char *wrong =
+        pl_sigv4_claim_post(&claim, member(fields, "x-amz-credential"),
+                            member(fields, "x-amz-date"), member(fields, "x-amz-signature"));
+    if (wrong) {
+        broken(run, "%s", wrong);
+        return;
+    }
+    same(run, "access_key", claim.access_key, member(input, "access_key"));
+    same(run, "region", claim.region, member(input, "region"));
+    same(run, "time", claim.date, member(input, "time"));
+    if (verify_form(&claim, secret, policy) != PL_SIGV4_GOOD) {
+        broken(run, "the signature is told to be wrong");
+    }
+    if (verify_form(&claim, secret, pl_str_n(policy.ptr, policy.len - 1)) != PL_SIGV4_BAD ||
+        verify_form(&claim, PL_STR("another"), policy) != PL_SIGV4_BAD) {
+        broken(run, "a signature of another policy or key is let in");
+    }
 }
 
 /* ---- The suite of folders: context.json, request.txt and what should become of them */
