@@ -74,6 +74,7 @@ struct pl_gcs_look {
     const struct pl_part *bad;      /* the first that is not as it was sent; NULL: none */
     char there[24];                 /* its generation by now; "": none */
     bool composed;                  /* it is a result of steps of other parts */
+    bool for_step;                  /* nothing of the parts, but whether the step was done */
     unsigned pages;
 };
 
@@ -207,7 +208,8 @@ void pl_gcs_parse_abort(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt 
                         struct pail_error **err);
 
 /* gcs_look.c: a finish whose sources are not as they were sent. */
-void pl_gcs_look_begin(struct pl_gcs_memo *memo);
+/* for_step: only for the result of the step that is next, under its own name. */
+void pl_gcs_look_begin(struct pl_gcs_memo *memo, bool for_step);
 /* Adds to the listing of the parts where it begins. */
 void pl_gcs_look_from(struct pl_gcs_build *b, struct pl_str hex);
 /* Judges a page of it: the step was done, or whom to blame. */
@@ -217,6 +219,7 @@ void pl_gcs_looked(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *mem
 
 /* gcs_compose.c: uploads in parts. */
 void pl_gcs_part_name(struct pl_buf *out, struct pl_str hex, uint32_t number);
+void pl_gcs_step_name(struct pl_buf *out, struct pl_str hex, size_t step);
 /* The step that was next is there, of this generation. */
 void pl_gcs_step_done(struct pl_gcs_memo *memo, const char *generation);
 PAIL_MUST pail_code pl_gcs_no_such_upload(struct pail_error **err);

@@ -61,7 +61,7 @@ void pl_gcs_part_name(struct pl_buf *out, struct pl_str hex, uint32_t number)
     pl_buf_printf(out, "/%05u", (unsigned)number);
 }
 
-static void step_name(struct pl_buf *out, struct pl_str hex, size_t step)
+void pl_gcs_step_name(struct pl_buf *out, struct pl_str hex, size_t step)
 {
     pl_buf_puts(out, PL_GCS_PARTS);
     pl_buf_str(out, hex);
@@ -180,7 +180,7 @@ static void base_name(struct pl_buf *out, struct pl_str hex, const struct pl_op 
                       const struct pl_gcs_memo *memo)
 {
     if (memo->base_apart) {
-        step_name(out, hex, memo->step - 1);
+        pl_gcs_step_name(out, hex, memo->step - 1);
     } else {
         pl_gcs_part_name(out, hex, op->in.mp.parts[memo->base].number);
     }
@@ -244,7 +244,7 @@ static void address_step(struct pl_gcs_build *b, const struct upload *u)
     const struct pl_part *first = &b->op->in.mp.parts[memo->at];
     struct pl_buf name = PL_BUF_MAX(256);
     if (memo->apart) {
-        step_name(&name, u->hex, memo->step);
+        pl_gcs_step_name(&name, u->hex, memo->step);
     } else {
         pl_gcs_part_name(&name, u->hex, first->number);
         pl_gcs_query(b, "ifGenerationMatch", first->etag);
@@ -313,7 +313,7 @@ static pail_code sweep(struct pl_gcs_build *b, const struct upload *u)
         if (i < op->in.mp.count) {
             pl_gcs_part_name(&name, u->hex, op->in.mp.parts[i].number);
         } else {
-            step_name(&name, u->hex, i - op->in.mp.count);
+            pl_gcs_step_name(&name, u->hex, i - op->in.mp.count);
         }
         names[n].key = pl_buf_rc(&name) ? NULL : pl_arena_dup(&b->r->arena, pl_buf_view(&name));
         pl_buf_clear(&name);
@@ -451,16 +451,20 @@ static bool goes_on(const struct pl_op *op, struct pl_gcs_memo *memo, int status
         return false;
     }
     if (status == 404 || (status == 412 && !last)) { /* a source, or what a step writes over */
-        pl_gcs_look_begin(memo);
+        pl_gcs_look_begin(memo, false);
         return true;
     }
     /* SPEC "Compose objects": storage.objects.delete is needed to write over a name; a retention
-     * policy and a hold forbid it. Such an account cannot delete the parts either. */
-    if (status == 403 && code == PAIL_E_FORBIDDEN && !last && !memo->apart) {
-        memo->apart = true;
-        return true;
+     * policy and a hold forbid it. Such an account cannot delete the parts either. Then a step that
+     * was done, but whose answer was lost, cannot be done again. */
+    if (status != 403 || code != PAIL_E_FORBIDDEN || last) {
+        return false;
     }
-    return false;
+    if (memo->apart) {
+        pl_gcs_look_begin(memo, true);
+    }
+    memo->apart = true;
+    return true;
 }
 
 static void parse_finish(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,

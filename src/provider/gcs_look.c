@@ -12,10 +12,10 @@
 
 enum { PAGES_MAX = 200 }; /* of 1,000 names each: an upload has 10,000, and a page may be short */
 
-void pl_gcs_look_begin(struct pl_gcs_memo *memo)
+void pl_gcs_look_begin(struct pl_gcs_memo *memo, bool for_step)
 {
     memo->phase = PL_GCS_LOOK;
-    memo->look = (struct pl_gcs_look){0};
+    memo->look = (struct pl_gcs_look){.for_step = for_step};
     memo->token = NULL;
 }
 
@@ -28,11 +28,15 @@ void pl_gcs_look_from(struct pl_gcs_build *b, struct pl_str hex)
     if (memo->token) {
         pl_gcs_query(b, "pageToken", memo->token);
     }
-    if (memo->at > 0) {
+    if (memo->look.for_step) {
+        pl_gcs_step_name(&name, hex, memo->step);
+    } else if (memo->at > 0) {
         pl_gcs_part_name(&name, hex, b->op->in.mp.parts[memo->base].number);
-        pl_gcs_query(b, "startOffset", name.ptr ? name.ptr : "");
-        b->r->failed |= pl_buf_rc(&name) != PAIL_OK;
     }
+    if (name.len) {
+        pl_gcs_query(b, "startOffset", name.ptr);
+    }
+    b->r->failed |= pl_buf_rc(&name) != PAIL_OK;
     pl_buf_dispose(&name);
 }
 
@@ -147,12 +151,42 @@ static void judge(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *memo
     *out = (struct pl_verdict){.next = PL_NEXT_MORE};
 }
 
+/* Nothing may be written over: is it because the step was done? */
+static void judge_step(const struct pl_op *op, struct pl_gcs_memo *memo, const json_t *root,
+                       struct pl_verdict *out, struct pail_error **err)
+{
+    struct pl_str rest = pl_str_c(op->in.mp.upload_id), hex = pl_str_split(&rest, '.');
+    struct pl_buf name = PL_BUF_MAX(256);
+    pl_gcs_step_name(&name, hex, memo->step);
+    const json_t *item =
+        pl_buf_rc(&name) ? NULL : item_of(json_object_get(root, "items"), name.ptr);
+    const char *generation = item ? pl_json_text(item, "generation") : NULL;
+    if (generation && has_mark(item, memo->next_mark)) {
+        pl_gcs_step_done(memo, generation);
+        *out = (struct pl_verdict){.next = PL_NEXT_MORE};
+    } else {
+        *out = (struct pl_verdict){
+            .next = PL_NEXT_FAIL, .code = PAIL_E_FORBIDDEN, .never_applied = true};
+        pl_fail(err, PAIL_E_FORBIDDEN,
+                item ? "a finish of other parts has composed some already, "
+                       "which this account may not write over"
+                     : "the account may not compose the parts");
+        pl_error_hint(err, "give it storage.objects.create, get, list and delete on the bucket");
+    }
+    pl_buf_dispose(&name);
+}
+
 void pl_gcs_looked(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *memo,
                    const struct pl_http_response *r, struct pl_verdict *out,
                    struct pail_error **err)
 {
     json_t *root = pl_gcs_answer(r, out, err);
     if (!root) {
+        return;
+    }
+    if (memo->look.for_step) {
+        judge_step(op, memo, root, out, err);
+        json_decref(root);
         return;
     }
     const char *token = pl_json_text(root, "nextPageToken");
