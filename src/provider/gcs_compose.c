@@ -2,7 +2,8 @@
  * end they are composed into the object - whose condition the last compose checks - and deleted.
  * Beginning asks nobody: the upload's id carries what the object shall have, and each part carries
  * the id, so that any client can list, end or abort it. Source: Cloud Storage JSON API v1 "Objects:
- * compose"; "Parallel composite uploads".
+ * compose"; "Parallel composite uploads"; "Composite objects#Limited append and edit", by which a
+ * compose may write over one of its sources.
  *
  * Parts that are too many for one compose go by steps: a step's result takes the name of the first
  * part of its own group, so that nothing is there to delete but the parts, and is the first source
