@@ -29,8 +29,8 @@ static char *ask(const char *method, const char *path, const char *body)
     char *got = calloc(1, room);
     int fd = connect_to(getenv("PAIL_TEST_STRICT_ENDPOINT"));
     int n = snprintf(text, sizeof text,
-                     "%s %s HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: "
-                     "%zu\r\n\r\n%s",
+                     "%s %s HTTP/1.1\r\nHost: here\r\nConnection: close\r\nAuthorization: Bearer "
+                     "given-token\r\nContent-Length: %zu\r\n\r\n%s",
                      method, path, strlen(body), body);
     CHECK_INT(write(fd, text, (size_t)n), n);
     for (ssize_t more = 1; more > 0; len += more > 0 ? (size_t)more : 0) {
@@ -109,6 +109,18 @@ static void send_part(struct bed *b, uint32_t number)
     b->parts[i] = (pail_part){.number = number, .etag = b->infos[i] ? b->infos[i]->etag : NULL};
 }
 
+static void make_bucket(struct bed *b, bool keeps_versions)
+{
+    char text[256];
+    if (keeps_versions) {
+        snprintf(text, sizeof text, "{\"name\": \"%s\", \"versioning\": {\"enabled\": true}}",
+                 b->name);
+        free(ask("POST", "/storage/v1/b?project=pail-test", text));
+    } else {
+        CHECK_INT(pail_bucket_create(b->client, b->name, NULL, NULL), PAIL_OK);
+    }
+}
+
 /* Parts 1 to count, of one size each, whose finish knows neither sizes nor sums. */
 static struct bed *begin(const char *kind, uint32_t count)
 {
@@ -116,7 +128,7 @@ static struct bed *begin(const char *kind, uint32_t count)
     struct bed *b = calloc(1, sizeof *b);
     snprintf(b->name, sizeof b->name, "%s-%d", kind, ++number);
     open_again(b, "5", NULL, NULL);
-    CHECK_INT(pail_bucket_create(b->client, b->name, NULL, NULL), PAIL_OK);
+    make_bucket(b, strcmp(kind, "versions") == 0);
     CHECK_INT(pail_upload_begin(b->bucket, "k", NULL, &b->id, NULL), PAIL_OK);
     for (uint32_t i = 0; i < count; i++) {
         snprintf(b->data + i * PART, PART + 1, "%07u;", (unsigned)i + 1);
@@ -151,14 +163,32 @@ static pail_code finish(struct bed *b)
     return finish_these(b, b->parts, b->count, NULL);
 }
 
-/* The object is there with these bytes, and nothing else: its bucket can be removed without it. */
-static void is_whole(struct bed *b, const char *data, size_t n)
+static int count_uploads(struct bed *b)
+{
+    pail_iter *it = NULL;
+    const pail_info *info;
+    int n = 0;
+    CHECK_INT(pail_uploads(b->bucket, NULL, &it, NULL), PAIL_OK);
+    while (pail_iter_next(it, &info, NULL) == PAIL_OK && info) {
+        n += strcmp(info->key, "k") == 0 && strcmp(info->upload_id, b->id) == 0;
+    }
+    pail_iter_free(it);
+    return n;
+}
+
+static void has_bytes(struct bed *b, const char *data, size_t n)
 {
     void *got = NULL;
     size_t len = 0;
     CHECK_INT(pail_get_alloc(b->bucket, "k", NULL, &got, &len, NULL), PAIL_OK);
     CHECK(len == n && got && memcmp(got, data, n) == 0);
     pail_free(got);
+}
+
+/* The object is there with these bytes, and nothing else: its bucket can be removed without it. */
+static void is_whole(struct bed *b, const char *data, size_t n)
+{
+    has_bytes(b, data, n);
     CHECK_INT(pail_delete(b->bucket, "k", NULL, NULL), PAIL_OK);
     CHECK_INT(pail_bucket_delete(b->client, b->name, NULL, NULL), PAIL_OK);
 }
@@ -192,6 +222,20 @@ static void test_step__whose_answer_is_lost_is_not_done_twice(void)
         is_whole(b, b->data, 70 * PART);
         end(b);
     }
+}
+
+/* The part that a step has written over is there still, as an old generation. */
+static void test_step__in_a_bucket_that_keeps_versions_is_not_done_twice(void)
+{
+    struct bed *b = begin("versions", 70);
+    int lists = count_requests("GET /storage");
+    faults("\"\", \"reset-unanswered\"");
+    CHECK_INT(finish(b), PAIL_OK);
+    all_faults_were_met();
+    CHECK_INT(count_requests("GET /storage") - lists, 1); /* its condition did not hold */
+    has_bytes(b, b->data, 70 * PART);
+    CHECK_INT(count_uploads(b), 0);
+    end(b);
 }
 
 static void test_last_compose__whose_answer_is_lost_is_done_again(void)
@@ -327,19 +371,6 @@ static void test_step__behind_the_first_page_is_found(void)
 
 /* ---- The end of what is half finished */
 
-static int count_uploads(struct bed *b)
-{
-    pail_iter *it = NULL;
-    const pail_info *info;
-    int n = 0;
-    CHECK_INT(pail_uploads(b->bucket, NULL, &it, NULL), PAIL_OK);
-    while (pail_iter_next(it, &info, NULL) == PAIL_OK && info) {
-        n += strcmp(info->key, "k") == 0 && strcmp(info->upload_id, b->id) == 0;
-    }
-    pail_iter_free(it);
-    return n;
-}
-
 static void test_abort__of_what_is_half_composed_leaves_nothing(void)
 {
     struct bed *b = begin("abort", 70);
@@ -366,23 +397,20 @@ static void test_finish__of_an_upload_that_is_ended_is_not_found(void)
 static void test_retention_policy__has_steps_go_by_names_of_their_own(void)
 {
     struct bed *b = begin("held", 100);
-    void *got = NULL;
-    size_t len = 0;
     int composes = count_requests("/compose");
     faults("\"\", \"\", \"reset-unanswered\"");
     CHECK_INT(finish(b), PAIL_OK);
     all_faults_were_met();
     CHECK_INT(count_requests("/compose") - composes, 4 + 1 + 1); /* refused; lost */
-    CHECK_INT(pail_get_alloc(b->bucket, "k", NULL, &got, &len, NULL), PAIL_OK);
-    CHECK(len == 100 * PART && got && memcmp(got, b->data, len) == 0);
+    has_bytes(b, b->data, 100 * PART);
     CHECK_INT(count_uploads(b), 1); /* nothing can be deleted */
-    pail_free(got);
     end(b);
 }
 
 int main(void)
 {
     RUN(test_step__whose_answer_is_lost_is_not_done_twice);
+    RUN(test_step__in_a_bucket_that_keeps_versions_is_not_done_twice);
     RUN(test_last_compose__whose_answer_is_lost_is_done_again);
     RUN(test_finish__begun_anew_goes_on_from_each_step);
     RUN(test_finish__after_a_kill_at_each_exchange);
