@@ -11,10 +11,12 @@
 #include "provider/dialect.h"
 
 /* Parts of an upload are objects of this prefix until it ends: PREFIX ID "/" NUMBER, and "/c" STEP
- * for what is composed on the way. Listings leave them out. */
+ * for what is composed on the way where no part may be written over. Listings leave them out. */
 #define PL_GCS_PARTS ".pail-uploads/"
+#define PL_GCS_MARK  "pail-composed" /* metadata of what is composed on the way: of which parts */
 enum {
-    PL_GCS_ID_HEX = 32,      /* of an upload, without a NUL */
+    PL_GCS_ID_HEX = 32, /* of an upload, without a NUL */
+    PL_GCS_MARK_HEX = 64,
     PL_GCS_COMPOSE_MAX = 32, /* SPEC Objects: compose: sources of one request */
     PL_GCS_BATCH_MAX = 100,  /* SPEC "Batch requests": calls of one request */
     PL_GCS_PARTS_MAX = 10000,
@@ -59,10 +61,21 @@ enum pl_gcs_phase {
     PL_GCS_FIRST = 0,
     PL_GCS_REWRITE, /* copy: with memo->token */
     PL_GCS_COMPOSE, /* mp_finish: parts from memo->at on, onto step memo->step */
-    PL_GCS_LOOK,    /* mp_finish: a part was not there; which are? */
+    PL_GCS_LOOK,    /* mp_finish: a source was not there; which are, and was it this step? */
     PL_GCS_SWEEP,   /* mp_finish, mp_abort: the parts go, PL_GCS_BATCH_MAX at once */
     PL_GCS_SEND,    /* session: bytes */
     PL_GCS_ASK      /* session: how many are there? */
+};
+
+/* What listings have told, page by page, of the parts that were to be composed. */
+struct pl_gcs_look {
+    size_t judged, missing, others; /* parts; not there at all; there with another generation */
+    size_t left;                    /* names there from the first that was listed on */
+    const struct pl_part *bad;      /* the first that is not as it was sent; NULL: none */
+    char there[24];                 /* its generation by now; "": none */
+    bool composed;                  /* it is a result of steps of other parts */
+    bool for_step;                  /* nothing of the parts, but whether the step was done */
+    unsigned pages;
 };
 
 /* What one op keeps over its attempts and exchanges; in op->arena. */
@@ -71,12 +84,18 @@ struct pl_gcs_memo {
     bool has_sum;
     struct pl_sum_value crc32c; /* of the source, or of all parts */
     char boundary[40];
-    char generation[24];              /* get: of the version that was begun */
+    char generation[24]; /* get: of the version that was begun; finish: of what is composed so far
+                          */
     char expected[PL_SUM_BASE64_MAX]; /* get: what the head said of the whole */
-    const char *token;                /* rewrite, sweep: to go on with; NULL: from the start */
+    const char *token;                /* rewrite, look: to go on with; NULL: from the start */
     size_t at, step, took;            /* finish: parts done, composes done, parts of this compose */
-    bool gone;                        /* finish: it was aborted, so late parts go as well */
-    const char **names;               /* sweep: of the page that is being deleted */
+    size_t base;                      /* finish: the part whose name has what is composed so far */
+    bool apart, base_apart; /* finish: no part may be written over; that has a name of its own */
+    char mark[PL_GCS_MARK_HEX + 1],
+        next_mark[PL_GCS_MARK_HEX + 1]; /* finish: so far; this step's */
+    struct pl_gcs_look look;
+    bool gone;          /* finish: it was aborted, so late parts go as well */
+    const char **names; /* sweep: of the page that is being deleted */
     size_t name_count;
     bool found; /* abort: there was something */
     unsigned sweeps;
@@ -181,7 +200,31 @@ void pl_gcs_parse_session(struct pl_gcs *gcs, struct pl_op *op, struct pl_attemp
                           struct pail_error **err);
 void pl_gcs_sessions_dispose(struct pl_gcs *gcs);
 
+/* gcs_abort.c */
+void pl_gcs_list_parts(struct pl_gcs_build *b, struct pl_str hex, const char *most);
+PAIL_MUST pail_code pl_gcs_build_abort(struct pl_gcs_build *b, struct pl_str hex);
+void pl_gcs_parse_abort(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
+                        const struct pl_http_response *r, struct pl_verdict *out,
+                        struct pail_error **err);
+
+/* gcs_look.c: a finish whose sources are not as they were sent. */
+/* for_step: only for the result of the step that is next, under its own name. */
+void pl_gcs_look_begin(struct pl_gcs_memo *memo, bool for_step);
+/* Adds to the listing of the parts where it begins. */
+void pl_gcs_look_from(struct pl_gcs_build *b, struct pl_str hex);
+/* Judges a page of it: the step was done, or whom to blame. */
+void pl_gcs_looked(struct pl_gcs *gcs, struct pl_op *op, struct pl_gcs_memo *memo,
+                   const struct pl_http_response *r, struct pl_verdict *out,
+                   struct pail_error **err);
+
 /* gcs_compose.c: uploads in parts. */
+void pl_gcs_part_name(struct pl_buf *out, struct pl_str hex, uint32_t number);
+void pl_gcs_step_name(struct pl_buf *out, struct pl_str hex, size_t step);
+/* The step that was next is there, of this generation. */
+void pl_gcs_step_done(struct pl_gcs_memo *memo, const char *generation);
+PAIL_MUST pail_code pl_gcs_no_such_upload(struct pail_error **err);
+/* False: the upload was not begun here, or is forgotten. */
+bool pl_gcs_forget_upload(struct pl_gcs *gcs, const char *id);
 PAIL_MUST pail_code pl_gcs_build_upload(struct pl_gcs_build *b);
 void pl_gcs_parse_upload(struct pl_gcs *gcs, struct pl_op *op, struct pl_attempt *a,
                          const struct pl_http_response *r, struct pl_verdict *out,

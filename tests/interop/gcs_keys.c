@@ -74,15 +74,16 @@ static void test_customer_key__is_needed_for_each_read(void)
     pail_close(c);
 }
 
-static void in_parts(const char *setting, const char *value)
+static void in_parts(const char *setting, const char *value, uint64_t part_size)
 {
     enum { SIZE = 700000 };
     pail_client *c = client_with(setting, value);
     pail_bucket *b = bucket_of(c, "keys-parts");
     char *data = calloc(1, SIZE);
     memset(data, 'p', SIZE);
-    pail_put_opts opts = {
-        .size = sizeof opts, .encryption = {.customer_key_base64 = key_one}, .part_size = 300000};
+    pail_put_opts opts = {.size = sizeof opts,
+                          .encryption = {.customer_key_base64 = key_one},
+                          .part_size = part_size};
     CHECK_INT(pail_put(b, "parts", PAIL_BUF(data, SIZE), &opts, NULL, NULL), PAIL_OK);
     only_the_key_reads(b, "parts", data, SIZE);
     free(data);
@@ -92,12 +93,13 @@ static void in_parts(const char *setting, const char *value)
 
 static void test_customer_key__goes_with_parts_that_are_composed(void)
 {
-    in_parts(NULL, NULL);
+    in_parts(NULL, NULL, 300000);
+    in_parts(NULL, NULL, 10000); /* by steps */
 }
 
 static void test_customer_key__goes_with_a_session(void)
 {
-    in_parts("gcs_upload", "session");
+    in_parts("gcs_upload", "session", 300000);
 }
 
 static void test_customer_key__of_source_and_copy_are_their_own(void)

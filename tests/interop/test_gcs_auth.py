@@ -117,7 +117,6 @@ class Auth(Strict):
         self.assertIn('/storage/v1/b/bucket-one/o', self.requests()[before])
 
     def test_calls_cost_the_requests_that_they_must(self):
-        data = b'x' * 40000
         def cost(*args, **how):
             before = len(self.requests())
             self.run_pail(*args, **how)
@@ -127,10 +126,12 @@ class Auth(Strict):
         self.assertEqual(cost('stat', 'gs://bucket-one/n/small'), 1)
         self.assertEqual(cost('ls', 'gs://bucket-one/n/'), 1)
         self.assertEqual(cost('presign', 'gs://bucket-one/n/small'), 0)
-        for n in (2, 32, 33, 40):  # parts, composes, batches of deletes
-            size = -(-len(data) // n)
-            self.assertLessEqual(cost('cp', '-', 'gs://bucket-one/n/large', data=data, settings=['part_size=%d' % size]),
-                                 n + -(-n // 31) + 1)
+        for n in (2, 31, 32, 33, 63, 97, 100, 132, 197, 1000):  # parts, composes, batches of deletes
+            with self.subTest(n):
+                self.assertLessEqual(cost('cp', '-', 'gs://bucket-one/n/large', data=b'0123456' * n,
+                                          settings=['part_size=7']), n + -(-n // 31) + -(-n // 100))
+                self.assertEqual(self.run_pail('cat', 'gs://bucket-one/n/large'), b'0123456' * n)
+                self.assertEqual(self.run_pail('uploads', 'ls', 'gs://bucket-one'), b'')
 
     def test_signed_urls_read_and_write(self):
         key = 'gs://bucket-one/signed/a b+%é'

@@ -19,6 +19,7 @@ from pail import _pail
 from pail.exceptions import BadConfig
 
 CONTRACT = pathlib.Path(__file__).resolve().parent.parent / "contract"
+PART_COUNTS = (2, 31, 32, 33, 63, 64, 97, 100, 101, 132, 197, 1000)  # one more begins at some
 LOGINS = ("/token", "/auth/tokens", "/auth/v1.0")
 PARTS = 3
 
@@ -92,11 +93,12 @@ def swift_keystone(_):
 class Cloud:
     """What the calls of one cloud may cost at most. logins: token exchanges of the first use;
     upload: requests of an upload by its parts; many: keys that one request deletes, None where the
-    server cannot; segments: Swift's, which are asked for; presigns: there is a key to sign with."""
+    server cannot; segments: Swift's, which are asked for; presigns: there is a key to sign with;
+    part_counts: of uploads that are counted as well, as their formula has steps."""
 
-    def __init__(self, open_, logins, upload, many, segments=False, presigns=True):
+    def __init__(self, open_, logins, upload, many, segments=False, presigns=True, part_counts=()):
         self.open, self.logins, self.upload, self.many = open_, logins, upload, many
-        self.segments, self.presigns = segments, presigns
+        self.segments, self.presigns, self.part_counts = segments, presigns, part_counts
 
 
 def gcs_upload(n):
@@ -108,8 +110,8 @@ STORES = {
     "azure-key": Cloud(azure_key, 0, lambda n: n + 1, 256),
     # Azurite answers 500 to a batch by SAS, to Microsoft's own client too (seen with 3.35).
     "azure-sas": Cloud(azure_sas, 0, lambda n: n + 1, None, presigns=False),
-    "gcs-strict": Cloud(gcs_strict, 1, gcs_upload, 100),
-    "fake-gcs": Cloud(fake_gcs, 0, gcs_upload, 100, presigns=False),
+    "gcs-strict": Cloud(gcs_strict, 1, gcs_upload, 100, part_counts=PART_COUNTS),
+    "fake-gcs": Cloud(fake_gcs, 0, gcs_upload, 100, presigns=False, part_counts=PART_COUNTS),
     # n + 2, and one more beside segments, which there are from the first upload on.
     "swift-v1": Cloud(swift_v1, 1, lambda n: n + 3, 10000, segments=True),
     "swift-keystone": Cloud(swift_keystone, 1, lambda n: n + 3, 10000, segments=True),
@@ -190,6 +192,11 @@ class Counts(unittest.TestCase):
         self.costs(f"upload of {PARTS} parts", cloud.upload(PARTS), self.bucket.put, "large", data,
                    part_size=part)
         self.assertEqual(self.bucket.get("large"), data)
+        for n in cloud.part_counts:
+            data = b"".join(b"%06d;" % i for i in range(n))
+            self.costs(f"upload of {n} parts", cloud.upload(n), self.bucket.put, "large", data,
+                       part_size=7)
+            self.assertEqual(self.bucket.get("large"), data)
         if not cloud.segments:
             self.costs("delete after it", 1, self.bucket.delete, "large")
             return

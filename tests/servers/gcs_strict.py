@@ -52,7 +52,7 @@ def method_of(command, path, query):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
+    protocol_version, disable_nagle_algorithm = 'HTTP/1.1', True
     store, options = None, None
 
     def log_message(self, *args):

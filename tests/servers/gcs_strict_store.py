@@ -145,7 +145,11 @@ def insert(store, bucket, resource, data, query, composed=0, key_hash=None):
 
 
 def retire(store, bucket, key):
+    """What is there under that name goes; in a bucket held-... a retention policy forbids it."""
     b = store.bucket(bucket)
+    if bucket.startswith('held-') and store.find(bucket, key):
+        raise Refused(403, 'retentionPolicyNotMet', 'Object \'%s/%s\' is subject to bucket\'s retention policy and cannot be '
+                                                    'deleted or overwritten.' % (bucket, key))
     if b['meta'].get('versioning', {}).get('enabled'):
         old = store.find(bucket, key)
         if old:

@@ -1,4 +1,5 @@
-/* Google: URLs that IAM signs are asked for once, and whose answer is looked at. */
+/* Google: URLs that IAM signs are asked for once, and whose answer is looked at; what the end of an
+ * upload in parts costs. */
 #include <stdio.h>
 
 #include "codec/base64.h"
@@ -192,11 +193,65 @@ static void test_gcs_session__takes_no_other_condition_at_its_end(void)
     close_it(gcs, &s);
 }
 
+/* How many requests end an upload of so many parts. */
+static size_t cost_of_finish(struct pl_gcs *gcs, const struct pl_part *parts, size_t count)
+{
+    const struct pl_dialect_ops *ops = gcs->dialect.ops;
+    struct pl_op begin = {.kind = PL_OP_MP_BEGIN, .bucket = "b", .key = "k"};
+    struct pl_attempt first = {.number = 1}, a = {0};
+    struct pl_http_request none = {0};
+    CHECK_INT(ops->build(&gcs->dialect, &begin, &first, &none, NULL), PAIL_OK);
+    CHECK(!none.method);
+    struct pl_op op = {.kind = PL_OP_MP_FINISH,
+                       .bucket = "b",
+                       .key = "k",
+                       .in.mp = {.upload_id = begin.out.upload_id, .parts = parts, .count = count}};
+    struct pl_verdict v = {.next = PL_NEXT_MORE};
+    while (v.next == PL_NEXT_MORE && a.number <= (int)count) {
+        struct pl_http_request r = {0};
+        struct pl_http_response answer = {.status = 200, .body = PL_BUF_MAX(4096)};
+        a.number++;
+        pl_buf_puts(&answer.body, "{\"name\":\"n\",\"generation\":\"9\",\"size\":\"1\"}");
+        CHECK_INT(ops->build(&gcs->dialect, &op, &a, &r, NULL), PAIL_OK);
+        ops->parse(&gcs->dialect, &op, &a, &answer, &v, NULL);
+        pl_http_request_dispose(&r);
+        pl_http_response_dispose(&answer);
+    }
+    CHECK_INT(v.next, PL_NEXT_DONE);
+    pl_http_request_dispose(&none);
+    pl_op_dispose(&op);
+    pl_op_dispose(&begin);
+    return (size_t)a.number;
+}
+
+/* "N-part upload ... by compose N + ceil(N/31) + ceil(N/100)", for each N about which a step or a
+ * batch more begins. */
+static void test_gcs_compose__costs_no_more_than_its_formula(void)
+{
+    static struct pl_part parts[PL_GCS_PARTS_MAX];
+    struct pl_settings s = {0};
+    struct pl_gcs *gcs = open_with(&s);
+    struct pl_op any = {.kind = PL_OP_STAT, .bucket = "b", .key = "k"};
+    fetch_token(gcs, &any, INT64_C(1700000000000));
+    for (size_t i = 0; i < PL_GCS_PARTS_MAX; i++) {
+        parts[i] = (struct pl_part){.number = (uint32_t)i + 1, .etag = "1700000000000001"};
+    }
+    for (size_t n = 2; n <= PL_GCS_PARTS_MAX; n++) {
+        bool near = n % 31 < 3 || n % 100 < 2;
+        if (n < 300 || (near && n < 1200) || n > PL_GCS_PARTS_MAX - 3) {
+            size_t most = (n + 30) / 31 + (n + 99) / 100, cost = cost_of_finish(gcs, parts, n);
+            CHECK(cost <= most && cost + 1 >= most);
+        }
+    }
+    close_it(gcs, &s);
+}
+
 int main(void)
 {
     RUN(test_gcs_sign__the_same_wish_asks_once);
     RUN(test_gcs_sign__what_is_no_signature_is_refused);
     RUN(test_gcs__bucket_names_that_the_service_forbids);
     RUN(test_gcs_session__takes_no_other_condition_at_its_end);
+    RUN(test_gcs_compose__costs_no_more_than_its_formula);
     return test_end();
 }
