@@ -19,7 +19,7 @@ uint64_t pl_plan_part(const struct pl_caps *caps, uint64_t size, uint64_t wish,
         return 0;
     }
     part = part < least ? least : part > most ? most : part;
-    if (size && size / parts >= part) {
+    if (size / part + (size % part != 0) > parts) {
         part = round_up(size / parts + (size % parts != 0));
     }
     if (part > most) {
