@@ -25,6 +25,10 @@ struct pl_body {
      * times something, and as many unless they are the last. NULL, or errno: there are none. */
     const char *(*lend)(void *ctx, size_t *n);
     void *pull_ctx;
+    /* MEM or FILE source, may be NULL: tells the MD5 of all `len` bytes where that is cheaper than
+     * to read them alone. false: it does not; then read them, which also says what may be wrong. */
+    bool (*md5)(void *ctx, const struct pl_body *source, unsigned char out[16]);
+    void *md5_ctx;
     const struct stat *before; /* FILE source: as the file was; NULL: not watched */
     atomic_uint_fast64_t done; /* bytes moved so far: any thread may look, for progress */
 };

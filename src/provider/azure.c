@@ -53,7 +53,6 @@ static bool azure_is_own_write(struct pl_dialect *d, const struct pl_op *op,
                                const struct pl_attempt *a, const pail_info *found)
 {
     const struct pl_body *source = op->kind == PL_OP_PUT ? op->in.put.source : NULL;
-    struct pl_digest digest = {0};
     struct pl_sum_value md5;
     char text[PL_SUM_BASE64_MAX];
     (void)d, (void)a;
@@ -61,12 +60,8 @@ static bool azure_is_own_write(struct pl_dialect *d, const struct pl_op *op,
         strncmp(found->checksum, "md5:", 4) != 0) {
         return false;
     }
-    bool same = !pl_digest_init(&digest, PL_SUM_MD5, NULL) &&
-                !pl_request_digest_source(&digest, NULL, source, NULL) &&
-                !pl_digest_final(&digest, &md5, NULL) &&
-                strcmp(found->checksum + 4, pl_sum_base64(&md5, text)) == 0;
-    pl_digest_dispose(&digest);
-    return same;
+    return !pl_request_sum_source(PL_SUM_MD5, source, &md5, NULL) &&
+           strcmp(found->checksum + 4, pl_sum_base64(&md5, text)) == 0;
 }
 
 static void azure_explain(struct pl_dialect *d, struct pl_buf *out)

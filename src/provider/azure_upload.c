@@ -14,11 +14,7 @@ enum { ID_BYTES = 12, XML_MAX = 8 << 20 };
 
 static pail_code compute(struct pl_azure_build *b, enum pl_sum sum)
 {
-    struct pl_digest d = {0};
-    pail_code rc = pl_digest_init(&d, sum, b->err);
-    rc = rc ? rc : pl_request_digest_source(&d, NULL, b->op->in.put.source, b->err);
-    rc = rc ? rc : pl_digest_final(&d, &b->memo->sum_value, b->err);
-    pl_digest_dispose(&d);
+    pail_code rc = pl_request_sum_source(sum, b->op->in.put.source, &b->memo->sum_value, b->err);
     b->memo->sum = rc ? PL_SUM_NONE : sum;
     return rc;
 }

@@ -73,3 +73,19 @@ pail_code pl_request_digest_source(struct pl_digest *d, struct pl_digest *also,
     pl_free(chunk);
     return rc;
 }
+
+pail_code pl_request_sum_source(enum pl_sum sum, const struct pl_body *source,
+                                struct pl_sum_value *out, struct pail_error **err)
+{
+    struct pl_digest d = {0};
+    pail_code rc = pl_digest_init(&d, sum, err); /* whoever computes it: OpenSSL's word counts */
+    if (!rc && sum == PL_SUM_MD5 && source->md5 &&
+        source->md5(source->md5_ctx, source, out->bytes)) {
+        out->len = pl_sum_size(sum);
+    } else {
+        rc = rc ? rc : pl_request_digest_source(&d, NULL, source, err);
+        rc = rc ? rc : pl_digest_final(&d, out, err);
+    }
+    pl_digest_dispose(&d);
+    return rc;
+}

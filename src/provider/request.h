@@ -16,5 +16,9 @@ PAIL_MUST pail_code pl_request_add_extra(struct pl_http_request *r, const struct
  * became shorter), PAIL_E_IO and its kin, PAIL_E_NO_MEMORY. */
 PAIL_MUST pail_code pl_request_digest_source(struct pl_digest *d, struct pl_digest *also,
                                              const struct pl_body *source, struct pail_error **err);
+/* One checksum of the whole source, by source->md5 where that tells it. Errors: as above, and
+ * PAIL_E_UNSUPPORTED where OpenSSL's configuration has no such hash (MD5 under FIPS). */
+PAIL_MUST pail_code pl_request_sum_source(enum pl_sum sum, const struct pl_body *source,
+                                          struct pl_sum_value *out, struct pail_error **err);
 
 #endif

@@ -138,6 +138,7 @@ static void submit_part(struct pl_put *p, const struct pl_put_buffer *buffer, ui
         o->buffer = buffer->ptr;
     } else {
         pl_source_body(&p->source, p->planned, n, &o->body);
+        pl_ahead_offer(&p->ahead, &o->body);
     }
     p->planned += n;
     o->index = part->number - 1;
@@ -325,6 +326,9 @@ static void begin_done(struct pl_put *p, struct pl_task_op *o)
     p->task.provider->ops->caps(p->task.provider, &p->caps);
     if (p->source.kind != PL_BODY_NONE && !p->is_writer) {
         p->part_size = pl_plan_part(&p->caps, p->source.size, p->opts.part_size, &e);
+        if (p->part_size) {
+            pl_ahead_begin(&p->ahead, &p->source, p->part_size);
+        }
     }
     if (!p->upload_id || !p->part_size) {
         pl_task_fail(&p->task, e ? e->code : PAIL_E_NO_MEMORY, e);
@@ -401,6 +405,7 @@ static void dispose(struct pl_task *t)
         give_buffer(p, p->spare[i],
                     p->is_writer && i == 0); /* a writer took its first one as a handle */
     }
+    pl_ahead_end(&p->ahead);
     pl_source_close(&p->source);
     pl_free(p->upload_id);
     pl_free(p->parts);

@@ -2,6 +2,7 @@
 #ifndef PL_TRANSFER_PUT_H
 #define PL_TRANSFER_PUT_H
 
+#include "transfer/ahead.h"
 #include "transfer/plan.h"
 #include "transfer/source.h"
 #include "transfer/task.h"
@@ -24,6 +25,7 @@ struct pl_put {
     enum pl_put_state state;
     uint64_t part_size;
     unsigned window;
+    struct pl_ahead ahead;        /* of a source that is known */
     uint64_t planned;             /* bytes handed to parts so far */
     bool ended;                   /* the source has no more */
     struct pl_put_buffer full;    /* the next part of a stream, waiting to be sent */

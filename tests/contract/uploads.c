@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "contract.h"
 
 static size_t part_bytes(void)
@@ -144,6 +146,31 @@ static void test_upload__parts_by_hand_in_any_order(void)
     free(data);
 }
 
+/* A store that is told checksums before the bytes refuses those of other bytes. */
+static void test_upload__many_parts_with_a_short_last_one_from_memory_and_file(void)
+{
+    size_t part = part_bytes(), n = (part > 1 << 20 ? 2 : 10) * part + 77;
+    unsigned char *data = pattern(n, 5);
+    for (unsigned round = 0; round < 4; round++) {
+        char path[] = "/tmp/pail-contract-XXXXXX", key[16];
+        int fd = mkstemp(path);
+        pail_put_opts opts = {
+            .size = sizeof opts, .part_size = part, .concurrency = round / 2 ? 1 : 0};
+        pail_body *body = round % 2 ? PAIL_PATH(path) : PAIL_BUF(data, n);
+        void *got = NULL;
+        size_t len = 0;
+        CHECK(fd >= 0 && write(fd, data, n) == (ssize_t)n);
+        close(fd);
+        snprintf(key, sizeof key, "parts-%u", round);
+        CODE(pail_put(bucket, key, body, &opts, NULL, &err), PAIL_OK);
+        OK(pail_get_alloc(bucket, key, NULL, &got, &len, &err));
+        CHECK(len == n && got && memcmp(got, data, n) == 0);
+        pail_free(got);
+        unlink(path);
+    }
+    free(data);
+}
+
 static void test_upload__by_hand_refuses_what_makes_no_sense(void)
 {
     char *id = NULL;
@@ -171,5 +198,6 @@ void upload_suite(void)
     CONTRACT(test_upload__small_and_empty_writers_are_one_object);
     CONTRACT(test_upload__unfinished_ones_are_listed_and_aborted);
     CONTRACT(test_upload__parts_by_hand_in_any_order);
+    CONTRACT(test_upload__many_parts_with_a_short_last_one_from_memory_and_file);
     CONTRACT(test_upload__by_hand_refuses_what_makes_no_sense);
 }
