@@ -375,6 +375,7 @@ pail_code pl_attributes_check(const pail_attributes *a, struct pail_error **err)
         }
     }
     pail_code rc = check_pairs(a->metadata, a->metadata_count, "metadata", err);
+    rc = rc ? rc : pl_metadata_check(a, err);
     return rc ? rc : check_pairs(a->tags, a->tag_count, "tag", err);
 }
 

@@ -38,6 +38,23 @@ pail_attributes pl_info_attributes(const pail_info *i)
                              .tag_count = i->tag_count};
 }
 
+pail_code pl_metadata_check(const pail_attributes *attr, struct pail_error **err)
+{
+    for (size_t i = 1; i < attr->metadata_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            const char *one = attr->metadata[j].name, *other = attr->metadata[i].name;
+            if (pl_str_ieq(pl_str_c(one), pl_str_c(other))) {
+                pail_code rc =
+                    pl_fail(err, PAIL_E_BAD_ARGUMENT,
+                            "metadata \"%.100s\" and \"%.100s\" have one name", one, other);
+                pl_error_hint(err, "names are the same in upper and lower case: rename one");
+                return rc;
+            }
+        }
+    }
+    return PAIL_OK;
+}
+
 /* What pail_info_free gets back: the info first, its memory behind it. */
 struct owned_info {
     pail_info info;

@@ -185,6 +185,9 @@ pail_info *pl_info_dup(const pail_info *info);
 void pl_info_copy(struct pl_arena *arena, pail_info *to, const pail_info *from);
 /* What a copy of the object is stored with, to keep what it has; borrows from info. */
 pail_attributes pl_info_attributes(const pail_info *info);
+/* Names of metadata are the same in any case: they travel as names of headers (RFC 9110 section
+ * 5.1). One that is there twice would be lost, joined or refused by the service. */
+PAIL_MUST pail_code pl_metadata_check(const pail_attributes *attr, struct pail_error **err);
 
 /* The conditions against what is there (info NULL: nothing). PAIL_OK, PAIL_E_PRECONDITION,
  * PAIL_E_NOT_MODIFIED (reads), PAIL_E_EXISTS (writes with if_none_match "*"), PAIL_E_NOT_FOUND

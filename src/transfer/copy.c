@@ -23,12 +23,13 @@ static char *get_buffer(struct pl_copy *c)
         return c->spare[--c->spare_count];
     }
     struct pail_error *e = NULL;
-    bool first = c->task.in_flight == 0;
-    char *buffer = first && c->task.may_block
-                       ? pl_pool_take(c->task.pool, c->part_size, c->task.deadline_ns, &e)
-                       : pl_pool_try(c->task.pool, c->part_size);
-    if (!buffer && first) {
+    bool first = c->task.in_flight == 0, waits = first && c->task.may_block;
+    char *buffer = waits ? pl_pool_take(c->task.pool, c->room, c->task.deadline_ns, &e)
+                         : pl_pool_try(c->task.pool, c->room);
+    if (!buffer && waits) {
         pl_task_fail(&c->task, PAIL_E_NO_MEMORY, e);
+    } else if (!buffer && first) {
+        pl_task_stall(&c->task, c->room);
     }
     return buffer;
 }
@@ -79,7 +80,7 @@ static void submit_get(struct pl_copy *c, uint64_t index)
     uint64_t n = c->sized && c->size - at < c->part_size ? c->size - at : c->part_size;
     o->body.kind = PL_BODY_MEM;
     o->body.ptr = buffer;
-    o->body.len = c->part_size;
+    o->body.len = c->room;
     o->buffer = buffer;
     o->index = index;
     o->op.version = c->opts.source_version;
@@ -105,9 +106,25 @@ static void submit_stat(struct pl_copy *c)
     }
 }
 
+static void pump(struct pl_copy *c);
+
+/* Also where it waited for a buffer. */
+static void go_on(struct pl_copy *c)
+{
+    if (c->in_parts) {
+        pump(c);
+    } else {
+        submit_get(c, 0);
+    }
+}
+
 static void start(struct pl_task *t)
 {
     struct pl_copy *c = of(t);
+    if (c->sized) {
+        go_on(c);
+        return;
+    }
     c->by_service = c->to == t->provider && c->from_caps.ability[PAIL_CAN_COPY] == PAIL_NATIVE;
     if (c->by_service) {
         submit_service_copy(c);
@@ -117,11 +134,12 @@ static void start(struct pl_task *t)
 }
 
 /* What the new object has: what was asked for, else what the source has. */
-static void set_attributes(struct pl_copy *c)
+static bool set_attributes(struct pl_copy *c)
 {
+    struct pail_error *e = NULL;
     if (c->opts.attr) {
         c->attr = *c->opts.attr;
-        return;
+        return true;
     }
     c->attr = pl_info_attributes(c->source);
     if (!c->to_caps.ability[PAIL_CAN_TAGS]) {
@@ -131,6 +149,11 @@ static void set_attributes(struct pl_copy *c)
     if (c->to_caps.no_expires) {
         c->attr.expires = NULL;
     }
+    pail_code rc = pl_metadata_check(&c->attr, &e);
+    if (rc) {
+        pl_task_fail(&c->task, rc, e);
+    }
+    return !rc;
 }
 
 static void set_common(struct pl_copy *c, struct pl_task_op *o)
@@ -154,6 +177,7 @@ static bool plan(struct pl_copy *c)
     c->window = by_memory < 2 ? 2 : by_memory < c->window ? (unsigned)by_memory : c->window;
     c->window = c->to_caps.parts_in_order ? 1 : c->window;
     c->in_parts = c->by_service || c->size > c->part_size;
+    c->room = c->in_parts ? c->part_size : c->size ? c->size : 1;
     c->part_count = c->in_parts ? (size_t)((c->size + c->part_size - 1) / c->part_size) : 1;
     c->parts = pl_calloc(c->part_count, sizeof *c->parts);
     c->sums = pl_calloc(c->part_count, sizeof *c->sums);
@@ -183,14 +207,13 @@ static void stat_done(struct pl_copy *c, struct pl_task_op *o)
     c->size = c->source->size;
     c->task.total = (int64_t)c->size;
     c->sized = true;
-    set_attributes(c);
-    if (!plan(c)) {
+    if (!set_attributes(c) || !plan(c)) {
         return;
     }
     if (c->in_parts) {
         submit_begin(c);
     } else {
-        submit_get(c, 0);
+        go_on(c);
     }
 }
 
@@ -403,7 +426,7 @@ static void dispose(struct pl_task *t)
 {
     struct pl_copy *c = of(t);
     for (size_t i = 0; i < c->spare_count; i++) {
-        pl_pool_give(t->pool, c->spare[i], c->part_size);
+        pl_pool_give(t->pool, c->spare[i], c->room);
     }
     c->spare_count = 0;
     pail_info_free(c->source);

@@ -13,6 +13,7 @@ struct pl_copy {
     struct pl_caps from_caps, to_caps;
     bool by_service;                /* one store: the service moves the bytes */
     uint64_t part_size, size, next; /* next: the part to begin with next */
+    uint64_t room;                  /* bytes of a buffer */
     unsigned window;
     bool sized, in_parts, finishing;
     pail_info *source;    /* what the first request saw */

@@ -102,7 +102,7 @@ static bool submit_get(struct pl_get *g, uint64_t index, const struct pl_range *
         buffer = get_buffer(g, g->task.in_flight == 0);
         if (!buffer) {
             if (index == 0 && !g->etag) {
-                pl_task_stall(&g->task);
+                pl_task_stall(&g->task, g->part_size);
             } else if (!g->task.failing && g->task.in_flight == 0 && g->folded == index) {
                 pl_task_fail(&g->task, PAIL_E_NO_MEMORY, NULL);
             }

@@ -28,6 +28,9 @@ void *pl_pool_try(struct pl_pool *pool, size_t size);
  * a call's first buffer only: who holds one already must not wait for another. Sets an error on
  * NULL. */
 void *pl_pool_take(struct pl_pool *pool, size_t size, int64_t deadline_ns, struct pail_error **err);
+/* After pl_pool_try gave none: whether it may, once others have given back. Sets an error if not.
+ */
+bool pl_pool_will_give(struct pl_pool *pool, size_t size, struct pail_error **err);
 /* As pl_pool_try for a reader or writer, which keep a buffer while they are open: all of them
  * together get at most half of the limit, so that calls always go on. Sets an error on NULL. Give
  * back with pl_pool_give_handle. */

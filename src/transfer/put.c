@@ -29,7 +29,7 @@ static char *get_buffer(struct pl_put *p, bool first)
                        ? pl_pool_take(p->task.pool, p->part_size, p->task.deadline_ns, &e)
                        : pl_pool_try(p->task.pool, p->part_size);
     if (!buffer && p->state == PL_PUT_FILLING && !p->is_writer && !e) {
-        pl_task_stall(&p->task);
+        pl_task_stall(&p->task, p->part_size);
     } else if (!buffer) {
         pl_task_fail(&p->task, PAIL_E_NO_MEMORY, e);
     }

@@ -66,16 +66,17 @@ static void submit_run(struct pl_ranges *r)
     if (run->count == 1) {
         o->body.ptr = r->bufs[r->order[run->first]];
     } else {
-        bool first = r->task.in_flight == 0;
+        bool first = r->task.in_flight == 0, waits = first && r->task.may_block;
         struct pail_error *e = NULL;
-        o->buffer = first && r->task.may_block
-                        ? pl_pool_take(r->task.pool, r->run_max, r->task.deadline_ns, &e)
-                        : pl_pool_try(r->task.pool, r->run_max);
+        o->buffer = waits ? pl_pool_take(r->task.pool, run->length, r->task.deadline_ns, &e)
+                          : pl_pool_try(r->task.pool, run->length);
         o->body.ptr = o->buffer;
         if (!o->buffer) {
             pl_task_op_free(o);
-            if (first) {
+            if (waits) {
                 pl_task_fail(&r->task, PAIL_E_NO_MEMORY, e);
+            } else if (first) {
+                pl_task_stall(&r->task, run->length);
             }
             return;
         }
@@ -158,7 +159,7 @@ static void op_done(struct pl_task *t, struct pl_task_op *o)
         }
         scatter(r, &r->runs[o->index], o->buffer, atomic_load(&o->body.done));
     }
-    pl_pool_give(t->pool, o->buffer, r->run_max);
+    pl_pool_give(t->pool, o->buffer, r->runs[o->index].length);
     pl_task_op_free(o);
     pump(r);
 }

@@ -117,11 +117,13 @@ void pl_task_fail_op(struct pl_task *t, struct pl_task_op *o)
     pl_task_fail(t, o->op.rc, error);
 }
 
-void pl_task_stall(struct pl_task *t)
+void pl_task_stall(struct pl_task *t, size_t size)
 {
-    t->stalled = t->owner != NULL && !t->failing;
+    struct pail_error *e = NULL;
+    PL_ASSERT(t->in_flight == 0);
+    t->stalled = t->owner != NULL && !t->failing && pl_pool_will_give(t->pool, size, &e);
     if (!t->stalled) {
-        pl_task_fail(t, PAIL_E_NO_MEMORY, NULL);
+        pl_task_fail(t, PAIL_E_NO_MEMORY, e);
     }
 }
 

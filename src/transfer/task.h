@@ -68,9 +68,10 @@ void pl_task_finish(struct pl_task *t);
 void pl_task_fail(struct pl_task *t, pail_code rc, struct pail_error *error);
 void pl_task_fail_op(struct pl_task *t, struct pl_task_op *op);
 
-/* No buffer for the first operation: in the queue form, which may not wait, it is started again
- * when others have given theirs back; else it fails. Nothing may have been begun. */
-void pl_task_stall(struct pl_task *t);
+/* No buffer of `size` bytes and no operation under way: in the queue form, which may not wait, the
+ * task is started again when others have given theirs back; else, or where they never could give
+ * enough, it fails. It may hold no buffer itself, and its `start` goes on from where it is. */
+void pl_task_stall(struct pl_task *t, size_t size);
 /* Starts the task on its queue. */
 void pl_task_start(struct pl_task *t);
 /* Runs it to its end on the calling thread, with a queue of its own. */

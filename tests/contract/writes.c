@@ -55,6 +55,16 @@ static void test_put__type_is_guessed_from_the_name(void)
     pail_info_free(info);
 }
 
+static void test_put__metadata_whose_names_differ_in_case_alone_is_refused(void)
+{
+    static const pail_kv metadata[] = {{"a", "1"}, {"other", "2"}, {"A", "3"}};
+    CODE(pail_put(bucket, "twice", PAIL_BUF("x", 1),
+                  PAIL_OPTS(put, .attr = {.metadata = metadata, .metadata_count = 3}), NULL, &err),
+         PAIL_E_BAD_ARGUMENT);
+    CHECK(strstr(pail_error_message(err), "\"a\"") && strstr(pail_error_message(err), "\"A\""));
+    CHECK(!object_there("twice"));
+}
+
 static void test_put__control_characters_in_metadata_are_refused(void)
 {
     static const pail_kv metadata[] = {{"a", "b\r\nx-evil: 1"}};
@@ -267,6 +277,7 @@ void write_suite(void)
     CONTRACT(test_put__overwrites_as_a_whole);
     CONTRACT(test_put__headers_metadata_and_type_come_back);
     CONTRACT(test_put__type_is_guessed_from_the_name);
+    CONTRACT(test_put__metadata_whose_names_differ_in_case_alone_is_refused);
     CONTRACT(test_put__control_characters_in_metadata_are_refused);
     CONTRACT(test_put__tags_come_back_and_can_be_changed);
     CONTRACT(test_put__stream_of_unknown_length_around_a_part);

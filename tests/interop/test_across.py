@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import unittest
+import urllib.request
 
 import servers
 
@@ -104,6 +105,41 @@ class Across(unittest.TestCase):
                 self.assertLess(self.peak - of_small, 2 * LIMIT)
                 self.is_whole(to + "large", large)
                 self.run_pail("rm", to + "large")
+
+    def test_trees(self):
+        """More objects at once than there is memory for parts of each."""
+        tree = {f"f{i}": b"%d" % i for i in range(30)} | {"large": os.urandom(SIZE)}
+        here = self.pail.path("tree")
+        os.mkdir(here)
+        for name, data in tree.items():
+            self.pail.path(f"tree/{name}", data)
+        for source, target in zip(self.urls, self.urls[1:] + self.urls[:1]):
+            with self.subTest(f"{source} to {target}"):
+                self.run_pail("cp", "-r", here + "/", f"{source}{self.bucket}/tree/")
+                self.run_pail("cp", "-r", "--jobs", "16", "--set", "memory_limit=16M", "--part-size", "5M",
+                              f"{source}{self.bucket}/tree/", f"{target}{self.bucket}/copied/")
+                for name in ("f0", "f29", "large"):
+                    self.assertEqual(self.run_pail("cat", f"{target}{self.bucket}/copied/{name}"), tree[name])
+                listed = self.run_pail("ls", "-r", f"{target}{self.bucket}/copied/").decode().splitlines()
+                self.assertEqual(len(listed), len(tree))
+
+    def test_metadata_that_elsewhere_would_be_one(self):
+        if "gs://" not in self.urls:
+            self.skipTest("no server of Google's is up")
+        object_ = json.dumps({"name": "k", "metadata": {"Foo": "1", "foo": "2"}})
+        body = (f"--b\r\nContent-Type: application/json\r\n\r\n{object_}\r\n"
+                "--b\r\nContent-Type: text/plain\r\n\r\nbytes\r\n--b--\r\n")
+        url = f"{STORES['gs://']['STORAGE_EMULATOR_HOST']}/upload/storage/v1/b/{self.bucket}/o?uploadType=multipart"
+        urllib.request.urlopen(urllib.request.Request(
+            url, body.encode(), {"Content-Type": "multipart/related; boundary=b"}), timeout=30).close()
+        for url in self.urls:
+            status, _, err = self.try_pail("cp", f"gs://{self.bucket}/k", f"{url}{self.bucket}/copy")
+            if url == "gs://":  # by the service, which keeps both
+                self.assertEqual(status, 0, err)
+                continue
+            self.assertNotEqual(status, 0)
+            self.assertRegex(err, '"(?i:foo)" and "(?i:foo)" have one name')
+            self.assertEqual(self.try_pail("stat", f"{url}{self.bucket}/copy")[0], 4)
 
     def test_expires_stops_no_copy(self):
         """Only S3 and the stores here keep the header: elsewhere the copy is without it."""
