@@ -249,6 +249,8 @@ void pl_gw_fail(struct pl_gw_call *c, const char *code, const char *message);
 void pl_gw_fail_op(struct pl_gw_call *c, pail_code rc, const struct pail_error *error);
 /* ... to a write with c->cond. */
 void pl_gw_fail_write(struct pl_gw_call *c, pail_code rc, const struct pail_error *error);
+/* A reply or an error that was begun and is not to be. */
+void pl_gw_forget(struct pl_gw_call *c);
 /* The code and text for an entry of a list of errors. */
 const char *pl_gw_error_code(pail_code rc);
 
@@ -300,7 +302,8 @@ struct pl_gw_parts {
     const char *note; /* of an upload */
     pail_info info;   /* of an object */
 };
-/* All of an upload; of the call's object where upload_id is NULL. Sets no error. */
+/* All of an upload; of the call's object where upload_id is NULL, all of one version. Sets no
+ * error. PAIL_E_VERSION_NOT_FOUND: another object came in its place meanwhile. */
 pail_code pl_gw_all_parts(struct pl_gw_call *c, const char *upload_id, struct pl_gw_parts *out);
 struct pl_gw_part {
     struct pl_part part;
@@ -308,7 +311,8 @@ struct pl_gw_part {
     uint64_t offset;
     size_t of;
 };
-/* One part of the call's object, whose version is pinned. False: an error was set. */
+/* One part of the call's object, whose version is c->out.version from then on. False: an error was
+ * set. */
 bool pl_gw_find_part(struct pl_gw_call *c, uint32_t number, struct pl_gw_part *out);
 
 /* ---- body.c ---- */
