@@ -54,13 +54,11 @@ bool pl_gcs_machine_again(struct pl_gcs_auth *a, struct pl_gcs_tries *t,
                           const struct pl_http_response *r)
 {
     bool stumbled = !r->fail && (r->status == 429 || r->status >= 500);
-    bool cut = r->fail == PL_HTTP_BROKEN || r->fail == PL_HTTP_STALE;
     bool slow = r->fail == PL_HTTP_DEADLINE || r->fail == PL_HTTP_IDLE;
     bool refused = r->fail == PL_HTTP_CONNECT; /* the name is known, which it is at Google only */
-    bool known = is_known(a), met = stumbled || cut || (slow && r->sends > 0);
+    bool known = is_known(a), met = stumbled || pl_errand_cut(r) || (slow && r->sends > 0);
     bool goes_on = met || refused || (known && (slow || r->fail == PL_HTTP_DNS));
     t->met |= met;
     t->failed++;
-    return goes_on &&
-           t->failed < (stumbled || cut || (known && !slow) ? KNOWN_TRIES : UNKNOWN_TRIES);
+    return goes_on && t->failed < (!slow && (met || known) ? KNOWN_TRIES : UNKNOWN_TRIES);
 }
