@@ -108,8 +108,10 @@ struct pl_gw_body {
     char sum_text[16 + PL_SUM_BASE64_MAX]; /* "sha256:BASE64", once ended */
     enum pl_sum said_kind;                 /* of the object that a CompleteMultipartUpload makes */
     struct pl_str said;
-    struct pl_buf small; /* all of it, where it is small */
-    char *part;          /* all of it, `length` bytes of the pool: see put.c */
+    struct pl_buf small; /* all of it, where it is small or of a length that was not told */
+    size_t pooled;       /* bytes of the pool that it lies in; 0: in none of it */
+    const char *refusal, *refusal_text; /* told at its end, once it was dropped; NULL: none */
+    char *part;                         /* all of it, `length` bytes of the pool: see put.c */
     struct pl_gw_relay *relay;
 };
 
@@ -323,6 +325,14 @@ bool pl_gw_body_begin(struct pl_gw_call *c);
 bool pl_gw_body_data(struct pl_gw_call *c, const char *data, size_t n);
 bool pl_gw_body_end(struct pl_gw_call *c);
 void pl_gw_body_dispose(struct pl_gw_call *c);
+
+/* ---- keep.c ---- */
+
+enum { PL_GW_KEPT_MAX = 64 << 20 };
+/* Room for n more bytes in body.small, of body.seen. False: the body was dropped, and body.refusal
+ * says why. */
+bool pl_gw_keep_room(struct pl_gw_call *c, size_t n);
+void pl_gw_keep_dispose(struct pl_gw_call *c);
 
 /* ---- relay.c: a body from the connection's thread to the one that has the store's op ---- */
 
