@@ -231,10 +231,38 @@ static void test_attributes__are_of_one_object(void)
     CHECK(!happened);
 }
 
+/* The file of a form, to a store that keeps ETags or does not. */
+static bool form_computes_md5(bool keeps_etag)
+{
+    const struct pl_header type[] = {
+        {PL_STR("content-type"), PL_STR("multipart/form-data; boundary=b")}};
+    struct stored s;
+    stored_make(&s, type, 1);
+    s.bed.gateway.caps.keeps_etag = keeps_etag;
+    s.bed.route.run = pl_gw_post_object;
+    s.bed.call.form = (struct pl_gw_form){.in_file = true, .most = UINT64_MAX};
+    s.bed.call.body.small = PL_BUF_MAX(64);
+    pl_buf_puts(&s.bed.call.body.small, "abc\r\n--b--");
+    pl_gw_post_object(&s.bed.call);
+    CHECK_INT(s.bed.http.status, 204);
+    bool has = s.bed.call.body.has_md5;
+    pail_error_free(s.bed.call.worker.error);
+    pl_free(s.bed.call.worker.etag);
+    stored_free(&s);
+    return has;
+}
+
+static void test_md5__of_a_forms_file_only_where_the_store_keeps_it(void)
+{
+    CHECK(form_computes_md5(true));
+    CHECK(!form_computes_md5(false));
+}
+
 int main(void)
 {
     RUN(test_part__of_an_object_that_is_replaced_is_of_the_one_or_the_other);
     RUN(test_attributes__are_of_one_object);
     RUN(test_md5__only_where_somebody_reads_it);
+    RUN(test_md5__of_a_forms_file_only_where_the_store_keeps_it);
     return test_end();
 }
