@@ -132,10 +132,11 @@ static void probe_small(void *ctx)
 
 /* ---- Pail */
 
-static void check(pail_code rc, pail_error *err)
+/* err: where the call puts what went wrong, to be read after it. */
+static void check(pail_code rc, pail_error **err)
 {
     if (rc) {
-        fprintf(stderr, "pail: %s\n", pail_error_message(err));
+        fprintf(stderr, "pail: %s\n", pail_error_message(*err));
         exit(1);
     }
 }
@@ -152,7 +153,7 @@ static pail_bucket *open_bucket(void)
                              .ignore_environment = true};
     pail_bucket *b = NULL;
     pail_error *err = NULL;
-    check(pail_open_bucket("s3://bench", &opts, &b, &err), err);
+    check(pail_open_bucket("s3://bench", &opts, &b, &err), &err);
     return b;
 }
 
@@ -162,7 +163,7 @@ static void pail_large(void *ctx)
     pail_error *err = NULL;
     snprintf(key, sizeof key, "x-%" PRIu64, *(uint64_t *)ctx);
     unlink(file_path);
-    check(pail_get(bucket, key, PAIL_PATH(file_path), NULL, NULL, &err), err);
+    check(pail_get(bucket, key, PAIL_PATH(file_path), NULL, NULL, &err), &err);
 }
 
 static void small_done(pail_op *op, pail_code rc, const pail_info *info, const pail_error *err,
@@ -191,7 +192,7 @@ static void pail_small(void *ctx)
                               .bucket = bucket,
                               .key = put ? "k" : "x-4096",
                               .body = &bodies[started]};
-            check(pail_submit(queue, &r, small_done, NULL, NULL, &err), err);
+            check(pail_submit(queue, &r, small_done, NULL, NULL, &err), &err);
             started++;
             under_way++;
         }
@@ -248,7 +249,7 @@ static long peak_kib(uint64_t size)
         pail_error *err = NULL;
         pail_bucket *b = open_bucket();
         snprintf(key, sizeof key, "x-%" PRIu64, size);
-        check(pail_get(b, key, PAIL_FN(drop, &got), NULL, NULL, &err), err);
+        check(pail_get(b, key, PAIL_FN(drop, &got), NULL, NULL, &err), &err);
         _exit(got == size ? 0 : 1);
     }
     int status;

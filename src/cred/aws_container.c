@@ -3,7 +3,7 @@
 #include "codec/url.h"
 #include "cred/aws_walk.h"
 
-enum { TIMEOUT_MS = 1000, TRIES = 3 };
+enum { TIMEOUT_MS = 1000 };
 
 /* Only hosts of this machine may see the token in the clear; any host may over TLS. */
 static bool is_near(const struct pl_url *u)
@@ -107,7 +107,7 @@ static enum pl_errand_step ask(struct pl_aws_walk *w, struct pl_http_request *ou
 enum pl_errand_step pl_aws_container(struct pl_aws_walk *w, const struct pl_http_response *answer,
                                      struct pl_http_request *out, struct pail_error **err)
 {
-    if (!answer || pl_aws_again(w, answer, TRIES)) {
+    if (!answer || pl_aws_again(w, answer, PL_AWS_PROMISED)) {
         return ask(w, out, err);
     }
     if (answer->fail || answer->status != 200) {

@@ -4,8 +4,8 @@
 
 #define ROLES "/latest/meta-data/iam/security-credentials/"
 
-enum { TOKEN, ROLE, KEYS };            /* what the answer is of */
-enum { TIMEOUT_MS = 1000, TRIES = 3 }; /* a machine without the service costs one timeout */
+enum { TOKEN, ROLE, KEYS }; /* what the answer is of */
+enum { TIMEOUT_MS = 1000 }; /* a machine without the service costs one timeout */
 
 static bool is_on(const char *text)
 {
@@ -109,7 +109,7 @@ enum pl_errand_step pl_aws_instance(struct pl_aws_walk *w, const struct pl_http_
     if (!answer) {
         return ask(w, TOKEN, out, err);
     }
-    if (pl_aws_again(w, answer, TRIES)) {
+    if (pl_aws_again(w, answer, PL_AWS_NEAR)) {
         return ask(w, w->at, out, err);
     }
     w->tries = 0;

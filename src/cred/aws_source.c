@@ -10,7 +10,7 @@
 #include "cred/aws_partition.h"
 #include "cred/aws_walk.h"
 
-enum { KEY_MAX = 1024, TOKEN_MAX = 16 << 10, TOKEN_FILE_MAX = 64 << 10, AGAIN_MS = 100 };
+enum { KEY_MAX = 1024, TOKEN_MAX = 16 << 10, TOKEN_FILE_MAX = 64 << 10, AGAIN_MS = 250, TRIES = 3 };
 
 void pl_aws_wipe(struct pl_buf *b)
 {
@@ -162,14 +162,17 @@ pail_code pl_aws_blame(const struct pl_http_response *answer, const char *who, s
     return rc;
 }
 
-bool pl_aws_again(struct pl_aws_walk *w, const struct pl_http_response *answer, int tries)
+bool pl_aws_again(struct pl_aws_walk *w, const struct pl_http_response *answer,
+                  enum pl_aws_place place)
 {
-    bool stumbled = !answer->fail && (answer->status >= 500 || answer->status == 429);
-    if (!stumbled || ++w->tries >= tries) {
+    bool there = (place != PL_AWS_FAR && pl_errand_cut(answer)) ||
+                 (place == PL_AWS_PROMISED && answer->fail == PL_HTTP_CONNECT);
+    bool stumbled = answer->fail ? there : answer->status >= 500 || answer->status == 429;
+    if (!stumbled || ++w->tries >= TRIES) {
         w->tries = 0;
         return false;
     }
-    w->errand.wait_ms = AGAIN_MS;
+    w->errand.wait_ms = AGAIN_MS << (2 * (w->tries - 1));
     return true;
 }
 

@@ -12,7 +12,7 @@
 #include "codec/url.h"
 #include "cred/aws_walk.h"
 
-enum { CACHE_MAX = 64 << 10, AHEAD_MS = 5 * 60 * 1000, TRIES = 3 };
+enum { CACHE_MAX = 64 << 10, AHEAD_MS = 5 * 60 * 1000 };
 enum { START, REFRESH, ROLE }; /* what the answer is of */
 
 static void hint_login(const struct pl_aws_walk *w, struct pail_error **err)
@@ -269,5 +269,5 @@ enum pl_errand_step pl_aws_sso(struct pl_aws_walk *w, const struct pl_http_respo
     if (w->at == REFRESH) {
         return refreshed(w, answer, out, err);
     }
-    return pl_aws_again(w, answer, TRIES) ? ask_role(w, out, err) : keys(w, answer, err);
+    return pl_aws_again(w, answer, PL_AWS_FAR) ? ask_role(w, out, err) : keys(w, answer, err);
 }

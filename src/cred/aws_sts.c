@@ -185,7 +185,7 @@ enum pl_errand_step pl_aws_assume_role(struct pl_aws_walk *w, const struct pl_ht
                                        struct pl_http_request *out, struct pail_error **err)
 {
     struct pl_buf form = PL_BUF_MAX(FORM_MAX);
-    if (answer && !pl_aws_again(w, answer, 3)) {
+    if (answer && !pl_aws_again(w, answer, PL_AWS_FAR)) {
         return receive(w, answer, err);
     }
     if (w->role.mfa_serial) {
@@ -212,7 +212,7 @@ enum pl_errand_step pl_aws_web_identity(struct pl_aws_walk *w,
                                         struct pl_http_request *out, struct pail_error **err)
 {
     struct pl_buf form = PL_BUF_MAX(2 * FORM_MAX);
-    if (answer && !pl_aws_again(w, answer, 3)) {
+    if (answer && !pl_aws_again(w, answer, PL_AWS_FAR)) {
         return receive(w, answer, err);
     }
     pail_code rc = pl_aws_read_token(w->token_file, &w->secret, err);

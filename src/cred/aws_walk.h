@@ -66,8 +66,12 @@ PAIL_MUST pail_code pl_aws_ask(struct pl_http_request *out, const char *method, 
  * gave, shown only if it looks like one; may be empty. */
 pail_code pl_aws_blame(const struct pl_http_response *answer, const char *who, struct pl_str code,
                        struct pail_error **err);
-/* Whether asking once more makes sense: the server stumbled. Sets the wait. */
-bool pl_aws_again(struct pl_aws_walk *w, const struct pl_http_response *answer, int tries);
+/* Where a service is. NEAR: one that cuts the connection may just be starting. PROMISED:
+ * also one that does not listen yet, for whoever runs this was told that it is there. */
+enum pl_aws_place { PL_AWS_FAR, PL_AWS_NEAR, PL_AWS_PROMISED };
+/* Whether asking once more makes sense: the server stumbled, which it may twice. Sets the wait. */
+bool pl_aws_again(struct pl_aws_walk *w, const struct pl_http_response *answer,
+                  enum pl_aws_place place);
 /* Reads a file that holds a token: no blanks at its ends, no control characters in it. */
 PAIL_MUST pail_code pl_aws_read_token(const char *path, struct pl_buf *out,
                                       struct pail_error **err);

@@ -1,8 +1,11 @@
 #include "cred/azure_login.h"
 
+#include "base/sys.h"
 #include "codec/url.h"
 
-enum { AHEAD_MS = 5 * 60 * 1000, LATE_MS = 10 * 1000, AGAIN_MS = 30 * 1000 };
+enum { AHEAD_MS = 5 * 60 * 1000, LATE_MS = 10 * 1000, AGAIN_MS = 30 * 1000, TAG_MAX = 256 };
+
+#define AZURE_TAG "7783-7084-3265-9085-8269-3286-77"
 
 static bool ends(const char *host, const char *suffix)
 {
@@ -98,6 +101,16 @@ static pail_code choose_application(struct pl_azure_login *l, struct pail_error 
     return PAIL_OK;
 }
 
+/* The tag that the boards of Azure's machines have, as cloud-init knows them. */
+static bool is_azures(void)
+{
+    size_t n = 0;
+    char *tag = pl_sys_read_file("/sys/class/dmi/id/chassis_asset_tag", TAG_MAX, &n);
+    bool azures = tag && pl_str_is(pl_str_trim(pl_str_n(tag, n)), AZURE_TAG);
+    pl_free(tag);
+    return azures;
+}
+
 /* SPEC azure-identity "DefaultAzureCredential": environment, workload identity, managed identity,
  * and behind those that need a desktop the az command. */
 static pail_code choose(struct pl_azure_login *l, const struct pl_settings *s, bool alone,
@@ -122,6 +135,7 @@ static pail_code choose(struct pl_azure_login *l, const struct pl_settings *s, b
     l->asked_for = metadata || l->client;
     l->endpoint = metadata ? metadata : "http://169.254.169.254";
     if (l->asked_for || alone) {
+        l->on_azure = is_azures();
         add_source(l, PL_AZURE_MACHINE);
     }
     if (may_cli) {

@@ -28,6 +28,7 @@ struct pl_azure_login {
     enum pl_azure_source sources[2]; /* that are tried, in order */
     size_t count;
     bool asked_for;        /* somebody configured them; else they are tried last of all */
+    bool on_azure;         /* the machine is one of Azure's */
     const char *authority; /* "https://login.microsoftonline.com" */
     const char *tenant, *client, *secret, *certificate, *password, *token_file, *endpoint, *header;
     /* under lock */
@@ -73,6 +74,7 @@ struct pl_azure_fetch {
     struct pl_azure_login *login;
     size_t at;            /* of the sources */
     int tries;            /* of this source */
+    bool met;             /* it was there */
     bool worked;          /* az has run */
     struct pl_buf proof;  /* for Arc's agent; secret */
     struct pl_buf tried;  /* "source: why not; " */

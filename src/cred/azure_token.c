@@ -8,8 +8,12 @@ enum {
     ANSWER_MAX = 64 * 1024,
     TRIED_MAX = 4 * 1024,
     METADATA_MS = 1000, /* a machine without the service costs one of them */
+    SLOW_MS = 3000,
     TRIES = 3,
+    KNOWN_TRIES = 5,
+    UPDATE_TRIES = 8, /* 76 s */
     AGAIN_MS = 100,
+    KNOWN_AGAIN_MS = 600, /* both then twice as long each time */
     DAY_S = 24 * 3600
 };
 
@@ -76,7 +80,7 @@ static pail_code ask_metadata(struct pl_azure_fetch *f, struct pl_http_request *
             pl_http_add(out, "authorization", pl_buf_view(&f->proof));
         }
         out->direct = true;
-        f->errand.timeout_ms = METADATA_MS;
+        f->errand.timeout_ms = f->met || l->on_azure ? SLOW_MS : METADATA_MS;
     }
     return rc;
 }
@@ -178,13 +182,41 @@ static bool is_known(const struct pl_azure_fetch *f)
     return known;
 }
 
-/* The service stumbled, or the identity is not up yet (404 and 410 of the metadata service). */
-static bool again(const struct pl_azure_fetch *f, const struct pl_http_response *r)
+/* How often in all to ask a machine's or app's service that gave no answer. */
+static int tries_without(struct pl_azure_fetch *f, const struct pl_http_response *r)
 {
-    bool starting = source_of(f) == PL_AZURE_MACHINE && (r->status == 404 || r->status == 410);
-    bool stumbled = r->fail ? !of_application(f) && is_known(f)
-                            : r->status >= 500 || r->status == 429 || starting;
-    return stumbled && f->tries < TRIES;
+    bool cut = pl_errand_cut(r);
+    f->met |= cut;
+    return cut ? KNOWN_TRIES : f->met || f->login->on_azure || is_known(f) ? TRIES : 0;
+}
+
+/* How often in all, where this is the answer. SPEC "How to use managed identities for Azure
+ * resources on an Azure VM to acquire an access token", error handling: 404, 410, 429 and 5xx of
+ * the machine's service are retried with growing waits, for 70 s where it is being updated (410).
+ * At its address other clouds have one of their own, which says 404 to this path. */
+static int tries_with(struct pl_azure_fetch *f, int status)
+{
+    const struct pl_azure_login *l = f->login;
+    bool machine = source_of(f) == PL_AZURE_MACHINE;
+    bool stumbled = status >= 500 || status == 429, none = machine && status == 404;
+    if (of_application(f)) {
+        return stumbled ? TRIES : 0;
+    }
+    f->met |= stumbled || (machine && status == 410) ||
+              (none && (l->on_azure || l->asked_for || is_known(f)));
+    return machine && status == 410 ? UPDATE_TRIES
+           : stumbled || none       ? f->met ? KNOWN_TRIES : TRIES
+                                    : 0;
+}
+
+static bool again(struct pl_azure_fetch *f, const struct pl_http_response *r)
+{
+    int tries = !r->fail ? tries_with(f, r->status) : of_application(f) ? 0 : tries_without(f, r);
+    if (f->tries >= tries) {
+        return false;
+    }
+    f->errand.wait_ms = (uint32_t)(f->met ? KNOWN_AGAIN_MS : AGAIN_MS) << (f->tries - 1);
+    return true;
 }
 
 /* ---- The walk */
@@ -207,6 +239,7 @@ static enum pl_errand_step fall(struct pl_azure_fetch *f, int64_t now_ms, struct
         pail_error_free(why);
         f->at++;
         f->tries = 0;
+        f->met = false;
         return begin(f, now_ms, out, err);
     }
     pthread_mutex_lock(&l->lock);
@@ -257,7 +290,6 @@ static enum pl_errand_step next(struct pl_errand *e, int64_t now_ms,
         return begin(f, now_ms, out, err);
     }
     if (answer && again(f, answer)) {
-        e->wait_ms = AGAIN_MS;
         return begin(f, now_ms, out, err);
     }
     if (answer && source_of(f) == PL_AZURE_ARC && answer->status == 401 && !f->proof.len) {

@@ -28,4 +28,10 @@ struct pl_errand {
     uint32_t timeout_ms, wait_ms;
 };
 
+/* Whether a server was there and cut the connection, as one that has just been started. */
+static inline bool pl_errand_cut(const struct pl_http_response *r)
+{
+    return r->fail == PL_HTTP_BROKEN || r->fail == PL_HTTP_STALE;
+}
+
 #endif

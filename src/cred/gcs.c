@@ -70,6 +70,7 @@ static pail_code find(struct pl_gcs_auth *a, const struct pl_settings *s, bool i
         return rc;
     }
     a->source = PL_GCS_METADATA;
+    a->on_google = pl_gcs_machine_is_googles();
     return pl_gcs_set_name(a, "this machine's account", NULL, "metadata server")
                ? PAIL_OK
                : pl_gcs_no_memory(err);

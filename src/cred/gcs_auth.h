@@ -13,7 +13,7 @@
 enum {
     PL_GCS_ANSWER_MAX = 64 * 1024,
     PL_GCS_ENDPOINT_MS = 30000,
-    PL_GCS_METADATA_MS = 1500,
+    PL_GCS_METADATA_MS = 1500, /* a machine without the server costs one of them */
     PL_GCS_HEADERS_MAX = 8
 };
 
@@ -51,7 +51,8 @@ struct pl_gcs_auth {
     enum pl_gcs_source source;
     bool exchange; /* ACCOUNT: always ask the token endpoint */
     bool ignore_environment;
-    char *name; /* for explain and hints; no secret */
+    bool on_google; /* METADATA: the machine is one of Google's */
+    char *name;     /* for explain and hints; no secret */
     char *email, *key_id, *project;
     char *token_uri;
     char *client_id, *client_secret, *refresh_token; /* USER; EXTERNAL: the first two, or none */
@@ -97,6 +98,21 @@ PAIL_MUST pail_code pl_gcs_ask(struct pl_http_request *out, const char *method, 
 pail_code pl_gcs_blame(const struct pl_http_response *r, pail_code code, const char *what,
                        const char *where, struct pail_error **err);
 void pl_gcs_wipe(struct pl_buf *b); /* zeroes, then disposes */
+
+/* gcs_machine.c: the metadata server. */
+struct pl_gcs_tries {
+    unsigned failed;
+    bool met; /* one of them reached it */
+};
+bool pl_gcs_machine_is_googles(void); /* reads a file of the system's */
+/* Asks for "token", "email" of its account; sets how long that may take, and what to wait before.
+ */
+PAIL_MUST pail_code pl_gcs_machine_ask(struct pl_gcs_auth *auth, const char *what,
+                                       struct pl_errand *e, const struct pl_gcs_tries *t,
+                                       struct pl_http_request *out, struct pail_error **err);
+/* Whether it is worth another try after this answer, which is counted. */
+bool pl_gcs_machine_again(struct pl_gcs_auth *auth, struct pl_gcs_tries *t,
+                          const struct pl_http_response *r);
 
 /* gcs_external.c: the subject token, step by step as pl_errand.next. */
 struct pl_gcs_subject_walk {

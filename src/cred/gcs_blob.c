@@ -21,6 +21,7 @@ bool pl_gcs_auth_signs_elsewhere(struct pl_gcs_auth *a, const char **email)
 struct whose {
     struct pl_errand errand; /* first */
     struct pl_gcs_auth *auth;
+    struct pl_gcs_tries tries;
 };
 
 static bool keep_email(struct pl_gcs_auth *a, struct pl_str text)
@@ -45,10 +46,10 @@ static enum pl_errand_step next_email(struct pl_errand *e, int64_t now_ms,
                                       const struct pl_http_response *answer,
                                       struct pl_http_request *out, struct pail_error **err)
 {
-    struct pl_gcs_auth *a = ((struct whose *)e)->auth;
-    struct pl_buf url = PL_BUF_MAX(1024);
+    struct whose *w = (struct whose *)e;
+    struct pl_gcs_auth *a = w->auth;
     (void)now_ms;
-    if (answer) {
+    if (answer && !pl_gcs_machine_again(a, &w->tries, answer)) {
         bool fine = !answer->fail && answer->status == 200 &&
                     pl_str_ieq(pl_http_header(answer, "metadata-flavor"), PL_STR("Google")) &&
                     keep_email(a, pl_str_trim(pl_buf_view(&answer->body)));
@@ -58,18 +59,7 @@ static enum pl_errand_step next_email(struct pl_errand *e, int64_t now_ms,
         }
         return fine ? PL_ERRAND_DONE : PL_ERRAND_FAIL;
     }
-    pl_buf_printf(&url, "http://%s/computeMetadata/v1/instance/service-accounts/default/email",
-                  a->metadata_host);
-    pail_code rc = pl_buf_rc(&url)
-                       ? pl_fail(err, PAIL_E_BAD_CONFIG, "gcs_metadata_host is too long")
-                       : pl_gcs_ask(out, "GET", pl_buf_view(&url), err);
-    pl_buf_dispose(&url);
-    if (!rc) {
-        out->direct = true;
-        pl_http_add_c(out, "metadata-flavor", "Google");
-        e->timeout_ms = PL_GCS_METADATA_MS;
-    }
-    return rc ? PL_ERRAND_FAIL : PL_ERRAND_SEND;
+    return pl_gcs_machine_ask(a, "email", e, &w->tries, out, err) ? PL_ERRAND_FAIL : PL_ERRAND_SEND;
 }
 
 static void whose_free(struct pl_errand *e)

@@ -18,7 +18,8 @@ struct fetch {
     struct pl_gcs_auth *auth;
     enum stage stage;
     struct pl_gcs_subject_walk subject;
-    struct pl_gcs_token base; /* with a target */
+    struct pl_gcs_tries tries; /* of the metadata server */
+    struct pl_gcs_token base;  /* with a target */
 };
 
 /* ---- Shared */
@@ -179,23 +180,6 @@ static pail_code ask_endpoint(struct fetch *f, int64_t now_ms, struct pl_http_re
     return rc;
 }
 
-static pail_code ask_metadata(struct fetch *f, struct pl_http_request *out, struct pail_error **err)
-{
-    struct pl_buf url = PL_BUF_MAX(1024);
-    pl_buf_printf(&url, "http://%s/computeMetadata/v1/instance/service-accounts/default/token",
-                  f->auth->metadata_host);
-    pail_code rc = pl_buf_rc(&url);
-    rc = rc ? pl_fail(err, PAIL_E_BAD_CONFIG, "gcs_metadata_host is too long")
-            : pl_gcs_ask(out, "GET", pl_buf_view(&url), err);
-    pl_buf_dispose(&url);
-    if (!rc) {
-        out->direct = true;
-        pl_http_add_c(out, "metadata-flavor", "Google");
-        f->errand.timeout_ms = PL_GCS_METADATA_MS;
-    }
-    return rc;
-}
-
 static pail_code ask_target(struct fetch *f, struct pl_http_request *out, struct pail_error **err)
 {
     const struct pl_gcs_auth *a = f->auth;
@@ -299,9 +283,11 @@ static bool receive(struct fetch *f, int64_t now_ms, const struct pl_http_respon
 static enum pl_errand_step ask_token(struct fetch *f, int64_t now_ms, struct pl_http_request *out,
                                      struct pail_error **err)
 {
+    struct pl_gcs_auth *a = f->auth;
     f->stage = TOKEN;
-    pail_code rc = f->auth->source == PL_GCS_METADATA ? ask_metadata(f, out, err)
-                                                      : ask_endpoint(f, now_ms, out, err);
+    pail_code rc = a->source == PL_GCS_METADATA
+                       ? pl_gcs_machine_ask(a, "token", &f->errand, &f->tries, out, err)
+                       : ask_endpoint(f, now_ms, out, err);
     return rc ? PL_ERRAND_FAIL : PL_ERRAND_SEND;
 }
 
@@ -346,6 +332,10 @@ static enum pl_errand_step next(struct pl_errand *e, int64_t now_ms,
     }
     if (f->stage == SUBJECT) {
         return go_subject(f, now_ms, answer, out, err);
+    }
+    if (f->stage == TOKEN && f->auth->source == PL_GCS_METADATA &&
+        pl_gcs_machine_again(f->auth, &f->tries, answer)) {
+        return ask_token(f, now_ms, out, err);
     }
     if (!receive(f, now_ms, answer, &fresh, err)) {
         return PL_ERRAND_FAIL;

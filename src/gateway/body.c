@@ -111,7 +111,7 @@ bool pl_gw_body_begin(struct pl_gw_call *c)
 {
     struct pl_gw_body *b = &c->body;
     b->is_chunked = c->payload >= PL_GW_CHUNKED;
-    b->small = PL_BUF_MAX(64 << 20);
+    b->small = PL_BUF_MAX(PL_GW_KEPT_MAX);
     b->wanted = c->route->body != PL_GW_NO_BODY;
     bool form = c->route->body == PL_GW_FORM; /* what is said of a file stands in its fields */
     if (!take_length(c) || (!form && (!take_md5(c) || !take_checksum(c)))) {
@@ -119,6 +119,9 @@ bool pl_gw_body_begin(struct pl_gw_call *c)
     }
     if (c->route->body == PL_GW_XML && b->length != UINT64_MAX && b->length > XML_MAX) {
         return bad(c, "MaxMessageLengthExceeded", NULL);
+    }
+    if (form && b->length != UINT64_MAX && b->length > PL_GW_KEPT_MAX) {
+        return bad(c, "EntityTooLarge", NULL);
     }
     if (c->payload == PL_GW_HASHED) {
         b->hashes = pl_digest_init(&b->hash, PL_SUM_SHA256, NULL) == PAIL_OK;
@@ -144,6 +147,9 @@ static pail_code take_bytes(void *ctx, const void *data, size_t n)
         bad(c, "IncompleteBody", "the body is longer than was announced");
         return PAIL_E_TOO_LARGE;
     }
+    if (b->dropped) {
+        return PAIL_OK;
+    }
     if (b->has_md5) {
         pl_digest_update(&b->md5, data, n);
     }
@@ -163,6 +169,9 @@ static pail_code take_bytes(void *ctx, const void *data, size_t n)
     if (c->route->body == PL_GW_XML && b->seen > XML_MAX) {
         bad(c, "MaxMessageLengthExceeded", NULL);
         return PAIL_E_TOO_LARGE;
+    }
+    if (!pl_gw_keep_room(c, n)) {
+        return PAIL_OK; /* the end will tell why */
     }
     pl_buf_add(&b->small, data, n);
     if (pl_buf_rc(&b->small)) {
@@ -196,6 +205,9 @@ bool pl_gw_body_data(struct pl_gw_call *c, const char *data, size_t n)
 {
     struct pl_gw_body *b = &c->body;
     b->raw += n;
+    if (b->refusal && b->raw > 2 * PL_GW_KEPT_MAX) {
+        return bad(c, b->refusal, b->refusal_text); /* it may never end */
+    }
     if (!b->wanted || b->dropped) {
         return true; /* some clients send one where none is asked for; it is read over */
     }
@@ -269,6 +281,9 @@ bool pl_gw_body_end(struct pl_gw_call *c)
 {
     struct pl_gw_body *b = &c->body;
     b->ended = true;
+    if (b->refusal) {
+        return bad(c, b->refusal, b->refusal_text);
+    }
     if (!b->wanted || b->dropped) {
         return true;
     }
@@ -297,7 +312,7 @@ void pl_gw_body_dispose(struct pl_gw_call *c)
     pl_digest_dispose(&b->hash);
     pl_digest_dispose(&b->md5);
     pl_digest_dispose(&b->sum);
-    pl_buf_dispose(&b->small);
+    pl_gw_keep_dispose(c);
     pl_pool_give(c->g->pool, b->part, (size_t)b->length);
     b->part = NULL;
     pl_gw_relay_free(b->relay);

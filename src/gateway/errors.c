@@ -101,10 +101,10 @@ const char *pl_gw_error_code(pail_code rc)
     return "InternalError";
 }
 
-/* A reply that was begun and is not to be. */
-static void forget(struct pl_gw_call *c)
+void pl_gw_forget(struct pl_gw_call *c)
 {
     struct pl_http_call *h = c->http;
+    c->error = NULL;
     pl_buf_clear(&h->body);
     h->reply_header_count = 0;
     h->streamed = false;
@@ -118,7 +118,7 @@ void pl_gw_fail(struct pl_gw_call *c, const char *code, const char *message)
         i++;
     }
     PL_ASSERT(strcmp(errors[i].code, code) == 0);
-    forget(c);
+    pl_gw_forget(c);
     c->error = errors[i].code;
     struct pl_buf *b = &c->http->body;
     pl_buf_puts(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
@@ -150,7 +150,7 @@ void pl_gw_fail_write(struct pl_gw_call *c, pail_code rc, const struct pail_erro
 void pl_gw_fail_op(struct pl_gw_call *c, pail_code rc, const struct pail_error *error)
 {
     if (rc == PAIL_E_NOT_MODIFIED) {
-        forget(c);
+        pl_gw_forget(c);
         pl_gw_reply(c, 304);
         return;
     }

@@ -315,7 +315,7 @@ static bool cut_file(struct pl_gw_call *c)
                    "the file has not as many bytes as the policy asks for");
         return false;
     }
-    if (pl_sum_of(PL_SUM_MD5, b->small.ptr, n, &v, NULL) == PAIL_OK) {
+    if (c->g->caps.keeps_etag && pl_sum_of(PL_SUM_MD5, b->small.ptr, n, &v, NULL) == PAIL_OK) {
         pl_hex_encode(b->md5_hex, v.bytes, v.len);
         b->has_md5 = true;
     }

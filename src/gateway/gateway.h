@@ -108,8 +108,10 @@ struct pl_gw_body {
     char sum_text[16 + PL_SUM_BASE64_MAX]; /* "sha256:BASE64", once ended */
     enum pl_sum said_kind;                 /* of the object that a CompleteMultipartUpload makes */
     struct pl_str said;
-    struct pl_buf small; /* all of it, where it is small */
-    char *part;          /* all of it, `length` bytes of the pool: see put.c */
+    struct pl_buf small; /* all of it, where it is small or of a length that was not told */
+    size_t pooled;       /* bytes of the pool that it lies in; 0: in none of it */
+    const char *refusal, *refusal_text; /* told at its end, once it was dropped; NULL: none */
+    char *part;                         /* all of it, `length` bytes of the pool: see put.c */
     struct pl_gw_relay *relay;
 };
 
@@ -249,6 +251,8 @@ void pl_gw_fail(struct pl_gw_call *c, const char *code, const char *message);
 void pl_gw_fail_op(struct pl_gw_call *c, pail_code rc, const struct pail_error *error);
 /* ... to a write with c->cond. */
 void pl_gw_fail_write(struct pl_gw_call *c, pail_code rc, const struct pail_error *error);
+/* A reply or an error that was begun and is not to be. */
+void pl_gw_forget(struct pl_gw_call *c);
 /* The code and text for an entry of a list of errors. */
 const char *pl_gw_error_code(pail_code rc);
 
@@ -300,7 +304,8 @@ struct pl_gw_parts {
     const char *note; /* of an upload */
     pail_info info;   /* of an object */
 };
-/* All of an upload; of the call's object where upload_id is NULL. Sets no error. */
+/* All of an upload; of the call's object where upload_id is NULL, all of one version. Sets no
+ * error. PAIL_E_VERSION_NOT_FOUND: another object came in its place meanwhile. */
 pail_code pl_gw_all_parts(struct pl_gw_call *c, const char *upload_id, struct pl_gw_parts *out);
 struct pl_gw_part {
     struct pl_part part;
@@ -308,7 +313,8 @@ struct pl_gw_part {
     uint64_t offset;
     size_t of;
 };
-/* One part of the call's object, whose version is pinned. False: an error was set. */
+/* One part of the call's object, whose version is c->out.version from then on. False: an error was
+ * set. */
 bool pl_gw_find_part(struct pl_gw_call *c, uint32_t number, struct pl_gw_part *out);
 
 /* ---- body.c ---- */
@@ -319,6 +325,14 @@ bool pl_gw_body_begin(struct pl_gw_call *c);
 bool pl_gw_body_data(struct pl_gw_call *c, const char *data, size_t n);
 bool pl_gw_body_end(struct pl_gw_call *c);
 void pl_gw_body_dispose(struct pl_gw_call *c);
+
+/* ---- keep.c ---- */
+
+enum { PL_GW_KEPT_MAX = 64 << 20 };
+/* Room for n more bytes in body.small, of body.seen. False: the body was dropped, and body.refusal
+ * says why. */
+bool pl_gw_keep_room(struct pl_gw_call *c, size_t n);
+void pl_gw_keep_dispose(struct pl_gw_call *c);
 
 /* ---- relay.c: a body from the connection's thread to the one that has the store's op ---- */
 

@@ -2,7 +2,7 @@
  * version of the first pinned. */
 #include "gateway/gateway.h"
 
-enum { BLOCK = 1 << 20, WAIT_S = 30 };
+enum { BLOCK = 1 << 20, WAIT_S = 30, TRIES = 5 };
 
 /* ---- ranges ---- */
 
@@ -308,11 +308,24 @@ static bool take_part(struct pl_gw_call *c, struct pl_range *range)
     return true;
 }
 
-void pl_gw_get_object(struct pl_gw_call *c)
+/* Whether the request has to be seen to once more: another object came in the place of the one
+ * whose parts were looked up, and the client named no version. */
+static bool was_replaced(struct pl_gw_call *c, const char *named, int tries)
+{
+    if (named || !c->error || strcmp(c->error, "NoSuchVersion") != 0) {
+        return false;
+    }
+    if (tries == TRIES) {
+        pl_gw_fail(c, "ServiceUnavailable", "the object was replaced again and again");
+        return false;
+    }
+    pl_gw_forget(c);
+    return true;
+}
+
+static void get_object(struct pl_gw_call *c)
 {
     struct pl_range range = take_range(c);
-    pl_gw_take_conditions(c, "", &c->cond);
-    c->out.version = pl_gw_version(c, pl_gw_param(c, "versionId"));
     if (!take_part(c, &range)) {
         return;
     }
@@ -321,6 +334,17 @@ void pl_gw_get_object(struct pl_gw_call *c)
     } else if (range.kind != PL_RANGE_SUFFIX || suffix(c, &range)) {
         get(c, &range);
     }
+}
+
+void pl_gw_get_object(struct pl_gw_call *c)
+{
+    const char *named = pl_gw_version(c, pl_gw_param(c, "versionId"));
+    int tries = 0;
+    pl_gw_take_conditions(c, "", &c->cond);
+    do {
+        c->out = (struct pl_gw_stream){.version = named};
+        get_object(c);
+    } while (was_replaced(c, named, ++tries));
 }
 
 /* ---- GetObjectAttributes ---- */
@@ -349,54 +373,77 @@ static void checksum(struct pl_buf *b, const pail_info *i)
 
 /* SPEC S3 GetObjectAttributes, ObjectParts: in pages; where the parts came without checksums S3
  * tells their number alone, here also their sizes. */
-static bool object_parts(struct pl_gw_call *c, struct pl_buf *b)
+static bool object_parts(struct pl_gw_call *c, const struct pl_gw_parts *all, struct pl_buf *b)
 {
     const char *max_text = pl_gw_header(c, "x-amz-max-parts"),
                *after_text = pl_gw_header(c, "x-amz-part-number-marker");
     uint64_t max = 1000, after = 0;
-    struct pl_gw_parts all;
     if ((max_text && !pl_str_u64(pl_str_c(max_text), &max)) ||
         (after_text && !pl_str_u64(pl_str_c(after_text), &after))) {
         pl_gw_fail(c, "InvalidArgument", NULL);
         return false;
     }
-    pail_code rc = c->g->caps.keeps_sums ? pl_gw_all_parts(c, NULL, &all) : PAIL_E_UNSUPPORTED;
-    if (rc || all.count == 0) {
+    if (all->count == 0) {
         return true;
     }
     size_t at = 0, n = 0;
     max = max < 1000 ? max : 1000;
-    while (at < all.count && all.parts[at].number <= after) {
+    while (at < all->count && all->parts[at].number <= after) {
         at++;
     }
-    n = all.count - at < max ? all.count - at : (size_t)max;
+    n = all->count - at < max ? all->count - at : (size_t)max;
     pl_buf_puts(b, "<ObjectParts>");
-    pl_gw_u64(b, "PartsCount", all.count);
+    pl_gw_u64(b, "PartsCount", all->count);
     pl_gw_u64(b, "PartNumberMarker", after);
-    pl_gw_u64(b, "NextPartNumberMarker", n ? all.parts[at + n - 1].number : 0);
+    pl_gw_u64(b, "NextPartNumberMarker", n ? all->parts[at + n - 1].number : 0);
     pl_gw_u64(b, "MaxParts", max);
-    pl_gw_bool(b, "IsTruncated", at + n < all.count);
+    pl_gw_bool(b, "IsTruncated", at + n < all->count);
     for (size_t i = at; i < at + n; i++) {
         pl_buf_puts(b, "<Part>");
-        pl_gw_u64(b, "PartNumber", all.parts[i].number);
-        pl_gw_u64(b, "Size", all.parts[i].size);
-        pl_gw_sum_text(b, all.parts[i].checksum);
+        pl_gw_u64(b, "PartNumber", all->parts[i].number);
+        pl_gw_u64(b, "Size", all->parts[i].size);
+        pl_gw_sum_text(b, all->parts[i].checksum);
         pl_buf_puts(b, "</Part>");
     }
     pl_buf_puts(b, "</ObjectParts>");
     return true;
 }
 
+/* What is told of an object, all of one version. False: an error was set. */
+static bool look_at(struct pl_gw_call *c, pail_info *i, struct pl_gw_parts *parts)
+{
+    *parts = (struct pl_gw_parts){0};
+    if (!stat_object(c, i)) {
+        return false;
+    }
+    if (!c->g->caps.keeps_sums || !wants(c, "ObjectParts")) {
+        return true;
+    }
+    c->out.version = i->version;
+    pail_code rc = pl_gw_all_parts(c, NULL, parts);
+    if (rc) {
+        pl_gw_fail_op(c, rc, NULL);
+    }
+    return !rc;
+}
+
 void pl_gw_object_attributes(struct pl_gw_call *c)
 {
     pail_info i;
+    struct pl_gw_parts parts;
     char date[PL_DATE_HTTP_SIZE];
-    c->out.version = pl_gw_version(c, pl_gw_param(c, "versionId"));
+    const char *named = pl_gw_version(c, pl_gw_param(c, "versionId"));
+    int tries = 0;
     if (!pl_gw_header(c, "x-amz-object-attributes")) {
         pl_gw_fail(c, "InvalidArgument", "x-amz-object-attributes is needed");
         return;
     }
-    if (!stat_object(c, &i)) {
+    bool there;
+    do {
+        c->out.version = named;
+        there = look_at(c, &i, &parts);
+    } while (!there && was_replaced(c, named, ++tries));
+    if (!there) {
         return;
     }
     struct pl_buf *b = pl_gw_xml(c, "GetObjectAttributesResponse");
@@ -406,7 +453,7 @@ void pl_gw_object_attributes(struct pl_gw_call *c)
     if (wants(c, "Checksum")) {
         checksum(b, &i);
     }
-    if (wants(c, "ObjectParts") && !object_parts(c, b)) {
+    if (wants(c, "ObjectParts") && !object_parts(c, &parts, b)) {
         return;
     }
     if (wants(c, "StorageClass")) {

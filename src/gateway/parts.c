@@ -14,7 +14,7 @@ static pail_code add_page(struct pl_gw_call *c, const char *upload_id, uint32_t 
     }
     op->in.list.upload_id = upload_id;
     op->in.list.of_object = !upload_id;
-    op->version = upload_id ? NULL : c->out.version;
+    op->version = upload_id ? NULL : after ? out->info.version : c->out.version;
     op->in.list.max = PAGE;
     op->in.list.after_part = after;
     pail_code rc = pl_gw_run(&s);
@@ -54,6 +54,7 @@ bool pl_gw_find_part(struct pl_gw_call *c, uint32_t number, struct pl_gw_part *o
         pl_gw_fail_op(c, rc, NULL);
         return false;
     }
+    c->out.version = all.info.version;
     if (all.count == 0 && number == 1) { /* came in one piece */
         return true;
     }
@@ -61,7 +62,6 @@ bool pl_gw_find_part(struct pl_gw_call *c, uint32_t number, struct pl_gw_part *o
         if (all.parts[i].number == number) {
             out->there = true;
             out->part = all.parts[i];
-            c->out.version = all.info.version;
             return true;
         }
         out->offset += all.parts[i].size;

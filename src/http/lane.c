@@ -84,6 +84,10 @@ static bool to_sink(struct pl_http_lane *lane, const char *data, size_t n)
         blame(lane->x, PL_HTTP_TOO_LARGE, "more bytes came than were asked for");
         return false;
     }
+    if (r->sink_bytes && r->body_bytes + n > r->sink_bytes) {
+        blame(lane->x, PL_HTTP_TOO_LARGE, "more bytes came than were announced");
+        return false;
+    }
     if (r->digest) {
         pl_digest_update(r->digest, data, n);
     }

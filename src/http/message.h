@@ -93,6 +93,7 @@ struct pl_http_response {
 
     /* Chosen by the head callback. */
     struct pl_body *sink;     /* takes the body at sink->done on; NULL: it is buffered */
+    uint64_t sink_bytes;      /* that may come to it, where the head announced how many; 0: any */
     struct pl_digest *digest; /* updated with each byte that goes to the sink; may be NULL */
 
     enum pl_http_fail fail;

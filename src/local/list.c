@@ -381,22 +381,21 @@ static pail_code fill_parts(struct pl_op *op, sqlite3_stmt *s, int64_t upload)
     return a->failed ? PAIL_E_NO_MEMORY : step == SQLITE_DONE ? PAIL_OK : PAIL_E_IO;
 }
 
-/* The list that an object is; *id 0: it is one piece. */
-static pail_code object_list(struct pl_conn *c, struct pl_op *op, int64_t *id)
+/* The list that an object is; *id 0: it is one piece. As long as *held is not reset, the parts are
+ * read as they were at this moment, whatever others write. */
+static pail_code object_list(struct pl_conn *c, struct pl_op *op, int64_t *id, sqlite3_stmt **held)
 {
     struct pl_wanted w = {op->bucket, op->key, op->version, PL_Q_STAT};
-    sqlite3_stmt *s;
     struct pl_row row;
-    pail_code rc = pl_find(c, &w, &s, &row, &op->error);
+    pail_code rc = pl_find(c, &w, held, &row, &op->error);
     if (rc == PAIL_OK) {
         pl_row_info(&row, &op->arena, op->key, &op->out.info);
         *id = pl_place_kind(row.place) == PL_PLACE_LIST ? pl_place_id(row.place) : 0;
-        sqlite3_reset(s);
     }
     return rc;
 }
 
-static pail_code upload_list(struct pl_conn *c, struct pl_op *op, int64_t *id)
+static pail_code upload_list(struct pl_conn *c, struct pl_op *op, int64_t *id, sqlite3_stmt **held)
 {
     int64_t bucket;
     *id = pl_upload_id(op->in.list.upload_id);
@@ -413,7 +412,7 @@ static pail_code upload_list(struct pl_conn *c, struct pl_op *op, int64_t *id)
         size_t n = (size_t)sqlite3_column_bytes(s, 2);
         op->out.note = pl_attrs_note(pl_str_n(sqlite3_column_blob(s, 2), n), &op->arena);
     }
-    sqlite3_reset(s);
+    *held = s;
     return step == SQLITE_ROW    ? PAIL_OK
            : step == SQLITE_DONE ? PAIL_E_UPLOAD_NOT_FOUND
                                  : pl_conn_fail(c, &op->error, "looking up an upload");
@@ -428,13 +427,15 @@ pail_code pl_read_parts(struct pl_job *j)
     if (rc) {
         return rc;
     }
-    rc = op->in.list.of_object ? object_list(c, op, &id) : upload_list(c, op, &id);
+    sqlite3_stmt *held = NULL;
+    rc = op->in.list.of_object ? object_list(c, op, &id, &held) : upload_list(c, op, &id, &held);
     sqlite3_stmt *parts = rc || !id ? NULL : pl_conn_query(c, PL_Q_PARTS);
     if (parts) {
         rc = fill_parts(op, parts, id);
         sqlite3_reset(parts);
     }
     rc = rc || parts || !id ? rc : pl_conn_fail(c, &op->error, "listing parts");
+    sqlite3_reset(held);
     pl_reader_give(j->store, c);
     return rc;
 }

@@ -109,6 +109,7 @@ bool pl_http_get_head(struct pl_http_run *run)
         begin(run, first, end);
     }
     r->sink = sink;
+    r->sink_bytes = end == UINT64_MAX ? 0 : end - first;
     r->digest = run->a.sum ? &run->digest : NULL;
     return true;
 }

@@ -24,6 +24,7 @@ struct pl_s3_learned {
     bool no_copy_part;
     bool no_versions;
     bool no_location; /* CreateBucket without a body */
+    bool is_swift;
     bool style_known;
     enum pl_s3_style style;
     uint32_t delete_max, parts_max; /* 0: as the profile says */

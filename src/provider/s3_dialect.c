@@ -79,6 +79,10 @@ static void s3_caps(struct pl_dialect *d, struct pl_caps *out)
     out->concurrency = TRANSFER_CONCURRENCY;
     out->parts_equal = v.p.part_equal;
     out->uploads_inside = true;
+    /* Swift's S3 layer, 2.38.3, seen 2026-11: an abort that comes while a finish is being worked on
+     * deletes the parts of the object, and both succeed. Elsewhere, and here later, it harms none.
+     */
+    out->finish_lingers = v.learned.is_swift;
 }
 
 /* SPEC Amazon S3 User Guide "Checking object integrity": the ETag of an upload in parts is the MD5

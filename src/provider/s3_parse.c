@@ -323,6 +323,11 @@ static void parse_result(struct pl_s3 *s3, struct pl_op *op, struct pl_attempt *
     op->out.upload_id = keep(&op->arena, answer.upload_id);
     op->out.etag = keep(&op->arena, unquoted(answer.etag));
     use_part_sum(op, &answer);
+    if (op->kind == PL_OP_MP_BEGIN && pl_http_header(r, "x-openstack-request-id").ptr) {
+        pthread_mutex_lock(&s3->dialect.lock);
+        s3->learned.is_swift = true;
+        pthread_mutex_unlock(&s3->dialect.lock);
+    }
     if (op->kind == PL_OP_MP_BEGIN ? !op->out.upload_id : !op->out.etag) {
         *out = (struct pl_verdict){.next = PL_NEXT_RETRY, .code = PAIL_E_PROTOCOL};
         pl_fail(err, PAIL_E_PROTOCOL, "the service's %s has no %s", roots[i].root,

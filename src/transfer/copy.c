@@ -413,6 +413,7 @@ static void op_done(struct pl_task *t, struct pl_task_op *o)
 static void clean_up(struct pl_task *t)
 {
     struct pl_copy *c = of(t);
+    c->to->ops->caps(c->to, &c->to_caps); /* by now it may know the service better */
     bool aborts = c->upload_id && !(c->may_stand && c->to_caps.finish_lingers);
     struct pl_task_op *o = aborts ? to_op(c, PL_OP_MP_ABORT) : NULL;
     if (o) {

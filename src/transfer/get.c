@@ -137,9 +137,12 @@ static bool submit_get(struct pl_get *g, uint64_t index, const struct pl_range *
     return true;
 }
 
-static uint64_t room_for(const struct pl_get *g, uint64_t at)
+/* For the first request, which tells the size: no more than it asks for, or than a part. */
+static uint64_t room_for(const struct pl_get *g, const struct pl_range *range)
 {
-    return g->sink.kind == PL_BODY_MEM ? g->sink.user->len - at : UINT64_MAX;
+    return g->sink.kind == PL_BODY_MEM                                   ? g->sink.user->len
+           : range->kind == PL_RANGE_ALL || range->length > g->part_size ? g->part_size
+                                                                         : range->length;
 }
 
 static void submit_stat(struct pl_get *g)
@@ -157,7 +160,7 @@ static void submit_stat(struct pl_get *g)
 static void submit_first(struct pl_get *g)
 {
     struct pl_range range = g->want;
-    uint64_t room = room_for(g, 0);
+    uint64_t room = g->sink.kind == PL_BODY_MEM ? g->sink.user->len : UINT64_MAX;
     bool at_once = comes_at_once(g);
     if (range.kind == PL_RANGE_SUFFIX && range.length > g->part_size && !at_once) {
         submit_stat(g);
@@ -168,12 +171,12 @@ static void submit_first(struct pl_get *g)
     } else if (range.kind != PL_RANGE_SUFFIX) {
         uint64_t most = range.kind == PL_RANGE_SPAN && range.length < g->part_size ? range.length
                                                                                    : g->part_size;
-        most = !is_stream(g) && room < most ? room : most;
+        most = room < most ? room : most;
         range.kind = PL_RANGE_SPAN;
         range.length =
             most ? most : 1; /* no room at all: an object that is not empty answers too_large */
     }
-    submit_get(g, 0, &range, 0, room);
+    submit_get(g, 0, &range, 0, room_for(g, &range));
 }
 
 static void start(struct pl_task *t)
@@ -372,7 +375,7 @@ static void get_failed(struct pl_get *g, struct pl_task_op *o)
         struct pl_range all = {.kind = PL_RANGE_ALL};
         g->retried = true;
         rest_buffer(g, o->buffer);
-        submit_get(g, 0, &all, 0, room_for(g, 0));
+        submit_get(g, 0, &all, 0, room_for(g, &all));
         return;
     }
     rest_buffer(g, o->buffer);

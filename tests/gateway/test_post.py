@@ -3,11 +3,15 @@ import base64
 import datetime
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import random
+import socket
 import sys
+import threading
 import unittest
+import unittest.mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "interop")]
@@ -200,6 +204,88 @@ class Boto3(gateway.GatewayTest):
         kind = {"Content-Type": "multipart/form-data; boundary=" + BOUNDARY}
         self.assertEqual(Request(self.server, "POST", "/bucket", body=body, headers=kind).send().status, 204)
         self.assertEqual(s3.get_object(Bucket="bucket", Key="by boto3/a.txt")["Body"].read(), b"of boto3")
+
+
+MIB = 1 << 20
+
+
+class Many(unittest.TestCase):
+    """More than memory_limit allows at once: each has its turn."""
+    FORMS, BYTES, LIMIT = 24, 6 * MIB, 16 * MIB
+    form, URL = Post.form, "local:?memory_limit=" + str(LIMIT)
+
+    def setUp(self):
+        # Else ASan keeps what was freed, which counts as what is used.
+        options = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=4"
+        with unittest.mock.patch.dict(os.environ, ASAN_OPTIONS=options):
+            self.server = gateway.Server(self.URL)
+        self.addCleanup(self.server.stop)
+        self.assertEqual(Request(self.server, "PUT", "/bucket").by_header().send().status, 200)
+
+    def peak(self):
+        with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM:"))
+
+    def lines(self, method, path, body, headers):
+        lines = [f"{method} {path} HTTP/1.1", "Host: " + self.server.host, *(f"{k}: {v}" for k, v in headers.items())]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+    def begin(self, text):
+        host, port = self.server.host.split(":")
+        s = socket.create_connection((host, int(port)), timeout=60)
+        self.addCleanup(s.close)
+        s.sendall(text)
+        return s
+
+    def post(self, key, size):
+        body = encode(self.form(key=key), bytes(size))
+        return self.lines("POST", "/bucket", body, {"Content-Type": "multipart/form-data; boundary=" + BOUNDARY,
+                                                    "Content-Length": len(body)})
+
+    def put(self, key, size):
+        """In chunks, without a length."""
+        request = Request(self.server, "PUT", "/bucket/" + key, payload="UNSIGNED-PAYLOAD").by_header()
+        body = b"%x\r\n" % size + bytes(size) + b"\r\n0\r\n\r\n"
+        return self.lines("PUT", "/bucket/" + key, body, {**request.headers, "Transfer-Encoding": "chunked"})
+
+    def answer(self, s):
+        response = http.client.HTTPResponse(s)
+        response.begin()
+        return gateway.Answer(response, response.read())
+
+    def test_forms_wait_for_memory(self):
+        before, statuses = self.peak(), []
+
+        def one(i):
+            statuses.append(self.answer(self.begin(self.post(f"k{i:02}", self.BYTES))).status)
+
+        threads = [threading.Thread(target=one, args=(i,)) for i in range(self.FORMS)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(statuses, [204] * self.FORMS)
+        self.assertLess(self.peak() - before, self.LIMIT + 64 * MIB)  # without the limit 300 MB
+
+    def test_a_body_of_unknown_length_that_outgrows_the_rest_is_told_to_come_again(self):
+        text = self.post("held", 13 * MIB)
+        held = self.begin(text[:-1])  # 13 of the 16 MiB are taken once enough of it was read
+        answer = self.answer(self.begin(self.put("more", 7 * MIB)))
+        for _ in range(100):
+            if answer.status == 200:
+                answer = self.answer(self.begin(self.put("more", 7 * MIB)))
+        self.assertEqual((answer.status, answer.code, answer.headers["Retry-After"]), (503, "SlowDown", "1"))
+        held.sendall(text[-1:])
+        self.assertEqual(self.answer(held).status, 204)
+        for _ in range(3):  # all of it came back
+            self.assertEqual(self.answer(self.begin(self.put("more", 7 * MIB))).status, 200)
+            self.assertEqual(self.answer(self.begin(self.post("held", 14 * MIB))).status, 204)
+
+    def test_what_will_never_fit_is_too_large(self):
+        for text in (self.post("k", 17 * MIB), self.put("k", 17 * MIB)):
+            answer = self.answer(self.begin(text))
+            self.assertEqual((answer.status, answer.code), (400, "EntityTooLarge"))
+            self.assertIn(b"memory_limit", answer.body)
 
 
 if __name__ == "__main__":

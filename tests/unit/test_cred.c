@@ -435,6 +435,60 @@ static void test_chain__without_any_source_all_are_named(void)
     end_chain();
 }
 
+static enum pl_errand_step cut(enum pl_http_fail fail, int sends)
+{
+    answer.fail = fail;
+    answer.sends = sends;
+    answer.status = 0;
+    pl_http_request_dispose(&request);
+    errand->timeout_ms = errand->wait_ms = 0;
+    enum pl_errand_step next = errand->next(errand, 0, &answer, &request, &err);
+    answer.fail = PL_HTTP_OK;
+    return next;
+}
+
+static void test_chain__a_service_that_is_there_is_asked_again(void)
+{
+    begin(NULL, NULL);
+    begin_chain();
+    CHECK_INT(step(0, 0, NULL), PL_ERRAND_SEND);
+    CHECK_INT(cut(PL_HTTP_BROKEN, 1), PL_ERRAND_SEND);
+    uint32_t waited = errand->wait_ms;
+    CHECK_INT(cut(PL_HTTP_STALE, 1), PL_ERRAND_SEND);
+    CHECK(waited > 0 && errand->wait_ms > waited);
+    CHECK_INT(step(0, 200, "token"), PL_ERRAND_SEND);
+    CHECK_INT(step(0, 200, "my-role"), PL_ERRAND_SEND);
+    CHECK_INT(step(0, 200, first_keys), PL_ERRAND_DONE);
+    end_chain();
+    begin(NULL, NULL);
+    begin_chain();
+    CHECK_INT(step(0, 0, NULL), PL_ERRAND_SEND);
+    CHECK_INT(cut(PL_HTTP_DEADLINE, 1), PL_ERRAND_FAIL); /* nobody who answers */
+    end_chain();
+}
+
+/* The variable says that there is one. */
+static void test_chain__a_container_may_not_listen_yet(void)
+{
+    begin(NULL, NULL);
+    set_var("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x");
+    begin_chain();
+    CHECK_INT(step(0, 0, NULL), PL_ERRAND_SEND);
+    CHECK_INT(cut(PL_HTTP_CONNECT, 0), PL_ERRAND_SEND);
+    CHECK_INT(step(0, 503, ""), PL_ERRAND_SEND);
+    CHECK_INT(step(0, 200, first_keys), PL_ERRAND_DONE);
+    check_keys("A1");
+    end_chain();
+    begin(NULL, NULL);
+    set_var("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x");
+    begin_chain();
+    CHECK_INT(step(0, 0, NULL), PL_ERRAND_SEND);
+    CHECK_INT(cut(PL_HTTP_CONNECT, 0), PL_ERRAND_SEND);
+    CHECK_INT(cut(PL_HTTP_CONNECT, 0), PL_ERRAND_SEND);
+    CHECK_INT(cut(PL_HTTP_CONNECT, 0), PL_ERRAND_FAIL);
+    end_chain();
+}
+
 static void test_chain__version_1_of_metadata_only_where_it_is_allowed(void)
 {
     begin(NULL, NULL);
@@ -681,6 +735,8 @@ int main(void)
     RUN(test_chain__a_rotated_file_is_noticed_when_its_keys_are_refused);
     RUN(test_chain__keys_given_by_hand_are_not_renewed);
     RUN(test_chain__without_any_source_all_are_named);
+    RUN(test_chain__a_service_that_is_there_is_asked_again);
+    RUN(test_chain__a_container_may_not_listen_yet);
     RUN(test_chain__version_1_of_metadata_only_where_it_is_allowed);
     RUN(test_chain__metadata_keeps_keys_in_use_that_it_calls_expired);
     RUN(test_chain__containers_see_tokens_in_the_clear_only_on_this_machine);

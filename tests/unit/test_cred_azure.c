@@ -268,6 +268,97 @@ static void test_machine__is_asked_directly_and_for_a_second(void)
     end();
 }
 
+/* How often it is asked, and how long is waited in between, where it always answers so. */
+static int asked(int status, int64_t *waited)
+{
+    int tries = 1;
+    *waited = 0;
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    while (tries < 20 && say(status, "") == PL_ERRAND_SEND) {
+        *waited += errand->wait_ms;
+        tries++;
+    }
+    end_errand();
+    return tries;
+}
+
+/* SPEC "How to use managed identities ... on an Azure VM to acquire an access token", error
+ * handling: 404, 410, 429 and 5xx are retried with growing waits; a 410 ends within 70 s. */
+static void test_machine__that_is_being_updated_gets_its_time(void)
+{
+    int64_t waited;
+    set("azure_client_id", "of-user");
+    CHECK_INT(make(false), PAIL_OK);
+    CHECK_INT(asked(410, &waited), 8);
+    CHECK(waited >= 70000);
+    CHECK_INT(asked(404, &waited), 5);
+    CHECK(waited >= 9000);
+    CHECK_INT(asked(429, &waited), 5);
+    CHECK_INT(asked(503, &waited), 5);
+    CHECK(waited >= 9000);
+    CHECK_INT(asked(400, &waited), 1);
+    end();
+}
+
+/* Other clouds have a metadata service at the same address, which knows no such path. */
+static void test_machine__of_another_cloud_costs_little(void)
+{
+    int64_t waited;
+    CHECK_INT(make(true), PAIL_OK);
+    CHECK(asked(404, &waited) <= 3);
+    CHECK(waited < 1000);
+    end();
+}
+
+static enum pl_errand_step fails(enum pl_http_fail fail, int sends)
+{
+    struct pl_http_response r = {.fail = fail, .sends = sends, .why = "why"};
+    return answer(&r);
+}
+
+static void test_machine__that_cut_the_connection_is_there(void)
+{
+    CHECK_INT(make(true), PAIL_OK);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(errand->timeout_ms, 1000);
+    CHECK_INT(fails(PL_HTTP_BROKEN, 1), PL_ERRAND_SEND);
+    CHECK(errand->timeout_ms > 1000 && errand->wait_ms > 0);
+    CHECK_INT(fails(PL_HTTP_DEADLINE, 1), PL_ERRAND_SEND);
+    CHECK_INT(say(200, "{\"access_token\":\"M\",\"expires_in\":\"86400\"}"), PL_ERRAND_DONE);
+    expect_token("M");
+    end();
+}
+
+static int (*open_before)(int dir, const char *path, int flags, mode_t mode);
+static char board[32];
+static int open_board(int dir, const char *path, int flags, mode_t mode)
+{
+    bool asked_for = strcmp(path, "/sys/class/dmi/id/chassis_asset_tag") == 0;
+    return open_before(dir, asked_for ? board : path, flags, mode);
+}
+
+static void test_machine__of_azures_may_take_its_time(void)
+{
+    int64_t waited;
+    snprintf(board, sizeof board, "/tmp/pail-azure-XXXXXX");
+    int fd = mkstemp(board);
+    CHECK(fd >= 0 && write(fd, "7783-7084-3265-9085-8269-3286-77\n", 33) == 33);
+    close(fd);
+    open_before = pl_sys.open;
+    pl_sys.open = open_board;
+    CHECK_INT(make(true), PAIL_OK);
+    pl_sys.open = open_before;
+    remove(board);
+    CHECK_INT(first(), PL_ERRAND_SEND);
+    CHECK_INT(errand->timeout_ms, 3000);
+    CHECK_INT(fails(PL_HTTP_DEADLINE, 0), PL_ERRAND_SEND);
+    CHECK_INT(fails(PL_HTTP_CONNECT, 0), PL_ERRAND_SEND);
+    CHECK_INT(fails(PL_HTTP_CONNECT, 0), PL_ERRAND_WORK); /* on to az */
+    end_errand();
+    CHECK_INT(asked(404, &waited), 5);
+    end();
+}
+
 static void test_app_service__has_an_endpoint_and_a_header(void)
 {
     bool now = false;
@@ -506,6 +597,10 @@ int main(void)
     RUN(test_half_a_login_is_refused_at_once);
     RUN(test_workload__sends_the_files_token_and_reads_it_anew);
     RUN(test_machine__is_asked_directly_and_for_a_second);
+    RUN(test_machine__that_is_being_updated_gets_its_time);
+    RUN(test_machine__of_another_cloud_costs_little);
+    RUN(test_machine__that_cut_the_connection_is_there);
+    RUN(test_machine__of_azures_may_take_its_time);
     RUN(test_app_service__has_an_endpoint_and_a_header);
     RUN(test_arc__proves_itself_by_the_file_that_the_agent_names);
     RUN(test_arc__reads_no_other_file);

@@ -1,8 +1,12 @@
 /* Google: URLs that IAM signs are asked for once, and whose answer is looked at; what the end of an
  * upload in parts costs. */
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/sys.h"
 #include "codec/base64.h"
+#include "cred/gcs_auth.h"
 #include "provider/gcs.h"
 #include "test.h"
 
@@ -246,6 +250,140 @@ static void test_gcs_compose__costs_no_more_than_its_formula(void)
     close_it(gcs, &s);
 }
 
+/* ---- the metadata server */
+
+static struct pl_gcs_auth *machine;
+static struct pl_errand *errand;
+static struct pl_http_request request;
+static struct pail_error *error;
+static int (*real_open)(int dir, const char *path, int flags, mode_t mode);
+static const char *product; /* a file of this text is the machine's name; NULL: there is none */
+static char product_path[32];
+
+static int open_product(int dir, const char *path, int flags, mode_t mode)
+{
+    if (strcmp(path, "/sys/class/dmi/id/product_name") != 0) {
+        return real_open(dir, path, flags, mode);
+    }
+    errno = ENOENT;
+    return product ? real_open(dir, product_path, flags, mode) : -1;
+}
+
+static enum pl_errand_step answer(int status, enum pl_http_fail fail, int sends, const char *body)
+{
+    struct pl_header flavour = {PL_STR("Metadata-Flavor"), PL_STR("Google")};
+    struct pl_http_response r = {.status = status,
+                                 .fail = fail,
+                                 .sends = sends,
+                                 .headers = &flavour,
+                                 .header_count = 1,
+                                 .body = PL_BUF_MAX(4096)};
+    pl_buf_puts(&r.body, body);
+    pl_http_request_dispose(&request);
+    memset(&request, 0, sizeof request);
+    errand->timeout_ms = errand->wait_ms = 0;
+    enum pl_errand_step step = errand->next(errand, 1000, &r, &request, &error);
+    pl_buf_dispose(&r.body);
+    return step;
+}
+
+/* The errand has asked. */
+static void ask_machine(const char *name)
+{
+    struct pl_settings s = {0};
+    real_open = pl_sys.open;
+    product = name;
+    if (name) {
+        snprintf(product_path, sizeof product_path, "/tmp/pail-gcs-XXXXXX");
+        int fd = mkstemp(product_path);
+        CHECK(fd >= 0 && write(fd, name, strlen(name)) == (ssize_t)strlen(name));
+        close(fd);
+    }
+    pl_sys.open = open_product;
+    CHECK_INT(pl_gcs_auth_new(&s, true, false, &machine, NULL), PAIL_OK);
+    errand = pl_gcs_auth_errand(machine, NULL);
+    CHECK_INT(errand->next(errand, 1000, NULL, &request, &error), PL_ERRAND_SEND);
+    CHECK_STR(request.origin.host, "metadata.google.internal");
+}
+static void end_machine(void)
+{
+    errand->free(errand);
+    pl_gcs_auth_free(machine);
+    pl_http_request_dispose(&request);
+    memset(&request, 0, sizeof request);
+    pail_error_free(error);
+    error = NULL;
+    pl_sys.open = real_open;
+    if (product) {
+        remove(product_path);
+    }
+}
+
+#define TOKEN "{\"access_token\":\"T\",\"expires_in\":3600}"
+
+static void test_machine__one_that_is_not_there_costs_one_try(void)
+{
+    static const enum pl_http_fail none[] = {PL_HTTP_DNS, PL_HTTP_DEADLINE};
+    for (int i = 0; i < 2; i++) {
+        ask_machine(i ? "OpenStack Compute\n" : NULL);
+        CHECK_INT(errand->timeout_ms, 1500);
+        CHECK_INT(answer(0, none[i], 0, ""), PL_ERRAND_FAIL);
+        CHECK_INT(pail_error_code(error), PAIL_E_NO_CREDENTIALS);
+        end_machine();
+    }
+}
+
+static void test_machine__one_that_is_there_may_take_its_time(void)
+{
+    ask_machine(NULL);
+    CHECK_INT(answer(0, PL_HTTP_CONNECT, 0, ""), PL_ERRAND_SEND); /* not listening yet */
+    uint32_t waited = errand->wait_ms;
+    CHECK(waited > 0);
+    CHECK_STR(request.target, "/computeMetadata/v1/instance/service-accounts/default/token");
+    CHECK_INT(answer(0, PL_HTTP_DEADLINE, 1, ""), PL_ERRAND_SEND); /* took it, and said nothing */
+    CHECK(errand->wait_ms > waited && errand->timeout_ms == 3000);
+    CHECK_INT(answer(503, PL_HTTP_OK, 1, ""), PL_ERRAND_SEND);
+    CHECK_INT(answer(0, PL_HTTP_BROKEN, 1, ""), PL_ERRAND_SEND);
+    CHECK_INT(answer(200, PL_HTTP_OK, 1, TOKEN), PL_ERRAND_DONE);
+    end_machine();
+}
+
+static void test_machine__of_googles_is_asked_again_whatever_failed(void)
+{
+    ask_machine("Google Compute Engine\n");
+    CHECK_INT(errand->timeout_ms, 3000);
+    CHECK_INT(answer(0, PL_HTTP_DEADLINE, 0, ""), PL_ERRAND_SEND);
+    CHECK_INT(answer(0, PL_HTTP_DNS, 0, ""), PL_ERRAND_SEND);
+    CHECK_INT(answer(200, PL_HTTP_OK, 1, TOKEN), PL_ERRAND_DONE);
+    end_machine();
+}
+
+static void test_machine__is_not_asked_for_ever(void)
+{
+    int64_t waited = 0;
+    int tries = 1;
+    ask_machine(NULL);
+    while (answer(503, PL_HTTP_OK, 1, "") == PL_ERRAND_SEND && tries < 20) {
+        waited += errand->wait_ms;
+        tries++;
+    }
+    CHECK_INT(tries, 5);
+    CHECK_INT(waited, 3000);
+    end_machine();
+    tries = 1;
+    waited = 0;
+    ask_machine(NULL);
+    while (answer(0, PL_HTTP_CONNECT, 0, "") == PL_ERRAND_SEND && tries < 20) {
+        waited += errand->wait_ms;
+        tries++;
+    }
+    CHECK(tries == 3 && waited < 1000); /* nobody listens: within 2 s that is said */
+    end_machine();
+    ask_machine("Google\n");
+    CHECK_INT(answer(403, PL_HTTP_OK, 1, ""), PL_ERRAND_FAIL); /* that is an answer */
+    end_machine();
+}
+
 int main(void)
 {
     RUN(test_gcs_sign__the_same_wish_asks_once);
@@ -253,5 +391,9 @@ int main(void)
     RUN(test_gcs__bucket_names_that_the_service_forbids);
     RUN(test_gcs_session__takes_no_other_condition_at_its_end);
     RUN(test_gcs_compose__costs_no_more_than_its_formula);
+    RUN(test_machine__one_that_is_not_there_costs_one_try);
+    RUN(test_machine__one_that_is_there_may_take_its_time);
+    RUN(test_machine__of_googles_is_asked_again_whatever_failed);
+    RUN(test_machine__is_not_asked_for_ever);
     return test_end();
 }

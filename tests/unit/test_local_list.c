@@ -174,8 +174,85 @@ static void test_list__uploads_come_in_order_of_keys_page_by_page(void)
     store_remove(&s);
 }
 
+/* ---- an object that is replaced while its parts are listed ---- */
+
+static struct {
+    int left; /* allocations until it happens; 0: never */
+    struct store *s;
+    uint32_t parts; /* of the object that is put in the place of the other */
+} meanwhile;
+
+/* An object of so many parts. */
+static void put_in_parts(struct store *s, uint32_t count)
+{
+    char id[64], etags[4][64], data[4] = "abc";
+    struct pl_part parts[4] = {{0}};
+    struct pl_op op = {.kind = PL_OP_MP_BEGIN, .bucket = "bucket", .key = "key"};
+    CHECK_INT(run(s, &op), PAIL_OK);
+    snprintf(id, sizeof id, "%s", op.out.upload_id ? op.out.upload_id : "");
+    pl_op_dispose(&op);
+    for (uint32_t i = 0; i < count; i++) {
+        struct pl_body body = mem_body(data, sizeof data);
+        op = (struct pl_op){.kind = PL_OP_MP_PART,
+                            .bucket = "bucket",
+                            .key = "key",
+                            .in.put = {.source = &body, .upload_id = id, .number = i + 1}};
+        CHECK_INT(run(s, &op), PAIL_OK);
+        snprintf(etags[i], sizeof etags[i], "%s", op.out.etag ? op.out.etag : "");
+        parts[i] = (struct pl_part){.number = i + 1, .etag = etags[i], .size = sizeof data};
+        pl_op_dispose(&op);
+    }
+    op = (struct pl_op){.kind = PL_OP_MP_FINISH,
+                        .bucket = "bucket",
+                        .key = "key",
+                        .in.mp = {.upload_id = id, .parts = parts, .count = count}};
+    CHECK_INT(run_and_dispose(s, &op), PAIL_OK);
+}
+
+static void *allocate(void *ptr, size_t size, void *ctx)
+{
+    (void)ctx;
+    if (size && meanwhile.left && --meanwhile.left == 0) {
+        put_in_parts(meanwhile.s, meanwhile.parts);
+    }
+    if (size == 0) {
+        free(ptr);
+        return NULL;
+    }
+    return realloc(ptr, size);
+}
+
+static void test_parts__are_those_of_one_object_whenever_it_is_replaced(void)
+{
+    struct store s;
+    store_folder(&s);
+    REQUIRE(store_open(&s) == PAIL_OK && make_bucket(&s, "bucket") == PAIL_OK);
+    bool happened = true;
+    for (int at = 1; happened && at < 100; at++) {
+        put_in_parts(&s, 3);
+        meanwhile.s = &s;
+        meanwhile.parts = 2;
+        meanwhile.left = at;
+        struct pl_op op = {
+            .kind = PL_OP_MP_LIST, .bucket = "bucket", .key = "key", .in.list.of_object = true};
+        CHECK_INT(run(&s, &op), PAIL_OK);
+        happened = meanwhile.left == 0;
+        meanwhile.left = 0;
+        CHECK(op.out.part_count == 3 || op.out.part_count == 2);
+        CHECK_INT(op.out.info.size, 4 * op.out.part_count);
+        pl_op_dispose(&op);
+    }
+    CHECK(!happened);
+    store_remove(&s);
+}
+
 int main(void)
 {
+    const pail_allocator allocator = {allocate, NULL};
+    if (pail_set_allocator(&allocator)) {
+        return 1;
+    }
+    RUN(test_parts__are_those_of_one_object_whenever_it_is_replaced);
     RUN(test_list__every_prefix_delimiter_and_page_size_gives_what_a_walk_gives);
     RUN(test_list__a_bucket_made_again_under_its_name_is_another_one);
     RUN(test_list__uploads_come_in_order_of_keys_page_by_page);
