@@ -130,10 +130,11 @@ enum pl_swift_stage {
 };
 struct pl_swift_memo {
     enum pl_swift_stage stage;
-    bool is_slo, manifest_delete, missed, made, swept;
+    bool is_slo, missed, made, swept;
     bool by_etag;         /* If-Match is not sent: the ETag of the answer is compared */
     bool is_own, is_same; /* what is there is of this very upload; has the ETag that it gives */
     const char *dlo;      /* "CONTAINER/PREFIX" of a dynamic one */
+    const char *parts_of; /* the key whose manifest is read; NULL: the op's */
     char md5[33];         /* of a source, in hex; empty: not known */
     char expected[PL_SUM_BASE64_MAX];
     char upload_id[PL_SWIFT_UPLOAD_ID + 1];
@@ -232,8 +233,6 @@ const char *pl_swift_read_dlo(const struct pl_swift_answer *x, struct pl_str hea
 PAIL_MUST pail_code pl_swift_build_many(struct pl_swift_build *b);
 void pl_swift_parse_many(const struct pl_swift_answer *x);
 void pl_swift_many_took_parts(const struct pl_swift_answer *x);
-/* Whether the op's name is deleted already. */
-bool pl_swift_many_skips(const struct pl_swift_memo *memo, size_t name);
 void pl_swift_many_keep_parts(const struct pl_swift_answer *x);
 
 /* swift_presign.c */

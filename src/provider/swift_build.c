@@ -83,12 +83,9 @@ static pail_code build_put(struct pl_swift_build *b)
 
 static pail_code build_delete(struct pl_swift_build *b)
 {
+    /* SPEC Swift "Static Large Objects" #deleting-a-large-object: multipart-manifest=delete would
+     * take everything with it that the manifest names, also what others still use. */
     object(b, "DELETE");
-    b->memo->manifest_delete = b->memo->is_slo;
-    if (b->memo->is_slo) { /* SPEC Swift "Static Large Objects" #deleting-a-large-object */
-        pl_buf_puts(&b->query, "multipart-manifest=delete");
-        pl_http_add_c(b->r, "accept", "application/json");
-    }
     pail_code rc = version(b);
     return rc ? rc : pl_swift_add_write_conditions(b);
 }

@@ -34,9 +34,6 @@ pail_code pl_swift_build_bulk(struct pl_swift_build *b)
     struct pl_arena arena = {0};
     size_t count = 0;
     for (size_t i = 0; paths && i < n; i++) {
-        if (pl_swift_many_skips(b->memo, i)) {
-            continue;
-        }
         struct pl_buf path = PL_BUF_MAX(4096);
         pl_buf_printf(&path, "%s/%s", op->bucket, op->in.delete_many.names[i].key);
         paths[count++] = pl_arena_dup(&arena, pl_buf_view(&path));
@@ -46,12 +43,7 @@ pail_code pl_swift_build_bulk(struct pl_swift_build *b)
     if (!paths || arena.failed) {
         rc = pl_fail(b->err, PAIL_E_NO_MEMORY, "no memory for the names to delete");
     }
-    if (!rc && count) {
-        rc = pl_swift_write_bulk(b, paths, count);
-    } else if (!rc) { /* all have gone one by one, only parts are left */
-        b->memo->stage = PL_SWIFT_CLEAN;
-        rc = pl_swift_build_clean(b);
-    }
+    rc = rc ? rc : pl_swift_write_bulk(b, paths, count);
     pl_arena_dispose(&arena);
     pl_free(paths);
     return rc;
@@ -127,10 +119,7 @@ static void drop_errors(struct pl_op *op)
 static bool tells_all(const struct pl_swift_answer *x, const json_t *root)
 {
     uint64_t told = json_array_size(json_object_get(root, "Errors")), n = 0;
-    size_t sent = 0;
-    for (size_t i = 0; i < x->op->in.delete_many.count; i++) {
-        sent += !pl_swift_many_skips(x->memo, i);
-    }
+    size_t sent = x->op->in.delete_many.count;
     told += pl_json_u64(root, "Number Deleted", &n) ? n : 0;
     told += pl_json_u64(root, "Number Not Found", &n) ? n : 0;
     return told == sent;

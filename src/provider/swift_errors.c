@@ -134,6 +134,8 @@ static void refine(const struct pl_swift_answer *x)
     out->never_applied = status / 100 == 4 || status / 100 == 3;
     if (status == 404) {
         out->code = missing(x);
+    } else if (status == 412 && says(x, "Bad URL")) { /* "/" is no address of an account */
+        out->code = PAIL_E_BAD_CONFIG;
     } else if (status == 412 && writes && c->if_none_match) {
         out->code = PAIL_E_EXISTS;
     } else if (status == 409 && op->kind == PL_OP_BUCKET_DELETE) {
@@ -151,8 +153,17 @@ static void refine(const struct pl_swift_answer *x)
     }
 }
 
+/* SPEC Swift "Static Large Objects" #retrieving-a-large-object: 409 where a part is gone. */
+static bool lacks_parts(const struct pl_swift_answer *x)
+{
+    return x->r->status == 409 && (x->op->kind == PL_OP_GET || x->op->kind == PL_OP_COPY);
+}
+
 static const char *words(const struct pl_swift_answer *x)
 {
+    if (lacks_parts(x)) {
+        return "a part of the large object is gone, or another one by now";
+    }
     switch ((int)x->out->code) {
     case PAIL_E_NOT_FOUND: return "no such object";
     case PAIL_E_BUCKET_NOT_FOUND: return "no such bucket";
@@ -171,6 +182,8 @@ static const char *words(const struct pl_swift_answer *x)
     case PAIL_E_THROTTLED: return "the service asks to slow down";
     case PAIL_E_UNAVAILABLE: return "the service is not available";
     case PAIL_E_UNSUPPORTED: return "the service cannot do this";
+    case PAIL_E_BAD_CONFIG:
+        return "the storage URL is not that of an account: https://HOST/v1/AUTH_ACCOUNT";
     default: return NULL;
     }
 }

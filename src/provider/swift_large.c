@@ -121,9 +121,7 @@ void pl_swift_parse_look(const struct pl_swift_answer *x)
     if (x->op->kind == PL_OP_MP_FINISH && memo->is_slo) {
         look_at_own(x);
     }
-    /* The deletion of a static one takes its parts with it; a replacement does not. */
-    bool asks = memo->dlo || (memo->is_slo && x->op->kind != PL_OP_DELETE);
-    memo->stage = asks                            ? PL_SWIFT_PARTS
+    memo->stage = memo->dlo || memo->is_slo       ? PL_SWIFT_PARTS
                   : x->op->kind == PL_OP_MP_ABORT ? PL_SWIFT_SCAN
                                                   : PL_SWIFT_MAIN;
 }
@@ -151,7 +149,7 @@ pail_code pl_swift_build_parts(struct pl_swift_build *b)
         b->r->failed |= pl_buf_rc(&prefix) != PAIL_OK;
         pl_buf_dispose(&prefix);
     } else if (b->memo->is_slo) {
-        pl_swift_path(b, op->bucket, NULL, op->key);
+        pl_swift_path(b, op->bucket, NULL, b->memo->parts_of ? b->memo->parts_of : op->key);
         pl_buf_puts(&b->query, "multipart-manifest=get");
     } else {
         split_dlo(b);
@@ -163,11 +161,11 @@ pail_code pl_swift_build_parts(struct pl_swift_build *b)
     return PAIL_OK;
 }
 
-/* Whether a part lies where those of this key do, and of this upload if one is given. */
-static bool lies_below(const struct pl_op *op, const char *upload_id, struct pl_str path)
+static bool lies_in(const struct pl_op *op, const char *behind, const char *key,
+                    const char *upload_id, struct pl_str path)
 {
     struct pl_buf start = PL_BUF_MAX(4096);
-    pl_buf_printf(&start, "%s" PL_SWIFT_SEGMENTS "/%s/", op->bucket, op->key);
+    pl_buf_printf(&start, "%s%s/%s/", op->bucket, behind, key);
     if (upload_id) {
         pl_buf_printf(&start, "%s/", upload_id);
     }
@@ -176,16 +174,25 @@ static bool lies_below(const struct pl_op *op, const char *upload_id, struct pl_
     return below;
 }
 
+/* Whether a part lies where those of this key do - ours, or as python-swiftclient and rclone lay
+ * them out -, and of this upload if one is given. */
+static bool lies_below(const struct pl_swift_answer *x, const char *upload_id, struct pl_str path)
+{
+    const char *key = x->memo->parts_of ? x->memo->parts_of : x->op->key;
+    return lies_in(x->op, PL_SWIFT_SEGMENTS, key, upload_id, path) ||
+           (!upload_id && lies_in(x->op, "_segments", key, NULL, path));
+}
+
 /* Only parts of this very key: a manifest may point to anybody's. Those of the upload that is being
  * finished or aborted are there because an earlier attempt did it. */
 static bool is_own(const struct pl_swift_answer *x, struct pl_str path)
 {
     bool uploads = x->op->kind == PL_OP_MP_FINISH || x->op->kind == PL_OP_MP_ABORT;
-    if (uploads && lies_below(x->op, x->op->in.mp.upload_id, path)) {
+    if (uploads && lies_below(x, x->op->in.mp.upload_id, path)) {
         x->memo->is_own = true;
         return false;
     }
-    return x->op->kind != PL_OP_MP_ABORT && lies_below(x->op, NULL, path);
+    return x->op->kind != PL_OP_MP_ABORT && lies_below(x, NULL, path);
 }
 
 static bool take_part(const struct pl_swift_answer *x, const json_t *entry, const char *container)
@@ -194,8 +201,8 @@ static bool take_part(const struct pl_swift_answer *x, const json_t *entry, cons
     struct pl_str path = pl_str_c(name);
     struct pl_buf full = PL_BUF_MAX(4096);
     bool fine = true;
-    if (!name) {
-        return true;
+    if (!name || json_is_true(json_object_get(entry, "sub_slo"))) {
+        return true; /* another's manifest: its parts are not seen here */
     }
     if (container) {
         pl_buf_printf(&full, "%s/%s", container, name);

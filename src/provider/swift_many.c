@@ -16,9 +16,8 @@ enum { EACH_MAX = 64, SPARSE = 50, SPARSE_PAGE = 1000, ROOM = 100 };
 enum kind {
     PLAIN = 0, /* or not there */
     EMPTY,     /* may be a dynamic large object */
-    LARGE,     /* a static one */
-    COVERED,   /* a static one all of whose parts are known */
-    GONE       /* deleted by itself */
+    LARGE,     /* a static one: its manifest tells its parts */
+    COVERED    /* a static one all of whose parts are known */
 };
 
 struct target {
@@ -38,7 +37,6 @@ struct pl_swift_many {
     struct target *targets; /* by key */
     size_t count, at;       /* at: of the first that the listing has not come to, or EACH's */
     size_t large;
-    bool *gone; /* by the index in the op's names */
     const char *marker;
     uint32_t limit;
     /* The parts of one upload, as they come by. */
@@ -82,8 +80,7 @@ static pail_code begin(struct pl_swift_build *b)
     size_t n = op->in.delete_many.count;
     struct pl_swift_many *m = pl_arena_alloc(&b->op->arena, sizeof *m);
     struct target *targets = m ? pl_arena_alloc(&b->op->arena, (n + 1) * sizeof *targets) : NULL;
-    bool *gone = targets ? pl_arena_alloc(&b->op->arena, n + 1) : NULL;
-    if (!gone) {
+    if (!targets) {
         return pl_fail(b->err, PAIL_E_NO_MEMORY, "no memory for the names to delete");
     }
     for (size_t i = 0; i < n; i++) {
@@ -91,7 +88,6 @@ static pail_code begin(struct pl_swift_build *b)
     }
     qsort(targets, n, sizeof *targets, by_key);
     m->targets = targets;
-    m->gone = gone;
     m->count = n;
     b->memo->many = m;
     return PAIL_OK;
@@ -196,13 +192,16 @@ static pail_code build_each(struct pl_swift_build *b)
         b->memo->stage = PL_SWIFT_MAIN;
         return pl_swift_build_bulk(b);
     }
-    bool large = m->targets[m->at].kind == LARGE;
-    b->r->method = large ? "DELETE" : "HEAD";
-    pl_swift_path(b, b->op->bucket, NULL, m->targets[m->at].key);
-    if (large) { /* SPEC Swift "Static Large Objects" #deleting-a-large-object */
-        pl_buf_puts(&b->query, "multipart-manifest=delete");
-        pl_http_add_c(b->r, "accept", "application/json");
+    struct target *t = &m->targets[m->at];
+    if (t->kind == LARGE) {
+        t->from = b->memo->path_count;
+        b->memo->stage = PL_SWIFT_PARTS;
+        b->memo->is_slo = true;
+        b->memo->parts_of = t->key;
+        return pl_swift_build_parts(b);
     }
+    b->r->method = "HEAD";
+    pl_swift_path(b, b->op->bucket, NULL, t->key);
     return PAIL_OK;
 }
 
@@ -419,40 +418,30 @@ static void parse_part_names(const struct pl_swift_answer *x, const json_t *root
 
 /* ---- One at a time */
 
-static bool holds(const struct pl_swift_answer *x, const char *word)
-{
-    struct pl_str body = pl_buf_view(&x->r->body);
-    return body.ptr && memmem(body.ptr, body.len, word, strlen(word));
-}
-
+/* An empty object may be a dynamic large one. */
 static void parse_each(const struct pl_swift_answer *x)
 {
     struct pl_swift_many *m = x->memo->many;
     struct target *t = &m->targets[m->at];
     x->out->next = PL_NEXT_MORE;
-    if (t->kind == EMPTY) {
-        t->kind = PLAIN;
-        x->memo->dlo = pl_swift_read_dlo(x, pl_http_header(x->r, "x-object-manifest"));
-        if (x->r->status != 404 && x->memo->dlo) {
-            t->from = x->memo->path_count;
-            x->memo->stage = PL_SWIFT_PARTS;
-        }
-    } else if (x->r->status == 404 || holds(x, "\"200 OK\"") || holds(x, "\"404 ")) {
-        t->kind = GONE;
-        m->gone[t->index] = true;
-    } else if (holds(x, "Not an SLO manifest")) {
-        t->kind = PLAIN; /* another object by now */
-    } else {
-        *x->out = (struct pl_verdict){.next = PL_NEXT_RETRY, .code = PAIL_E_UNAVAILABLE};
-        pl_fail(x->err, PAIL_E_UNAVAILABLE, "\"%s\" was not deleted with all of its parts", t->key);
+    t->kind = PLAIN;
+    x->memo->dlo = pl_swift_read_dlo(x, pl_http_header(x->r, "x-object-manifest"));
+    if (x->r->status != 404 && x->memo->dlo) {
+        t->from = x->memo->path_count;
+        x->memo->stage = PL_SWIFT_PARTS;
     }
 }
 
+/* The object itself goes in bulk with the others. */
 void pl_swift_many_took_parts(const struct pl_swift_answer *x)
 {
     struct pl_swift_many *m = x->memo->many;
     m->targets[m->at].to = x->memo->path_count;
+    m->targets[m->at].kind = PLAIN;
     x->memo->stage = PL_SWIFT_EACH;
+    x->memo->is_slo = false;
+    x->memo->parts_of = NULL;
+    x->memo->dlo = NULL;
 }
 
 void pl_swift_parse_many(const struct pl_swift_answer *x)
@@ -485,11 +474,6 @@ void pl_swift_parse_many(const struct pl_swift_answer *x)
 }
 
 /* ---- What goes in bulk */
-
-bool pl_swift_many_skips(const struct pl_swift_memo *memo, size_t name)
-{
-    return memo->many && memo->many->gone[name];
-}
 
 /* The parts of what could not be deleted stay. */
 void pl_swift_many_keep_parts(const struct pl_swift_answer *x)

@@ -269,28 +269,9 @@ static void parse_bucket_delete(const struct pl_swift_answer *x)
     }
 }
 
-static bool holds(struct pl_str text, const char *word)
-{
-    return text.ptr && memmem(text.ptr, text.len, word, strlen(word));
-}
-
-/* A static large object's deletion always answers 200; what happened is in the body. */
 static void parse_delete(const struct pl_swift_answer *x)
 {
     pl_swift_read_written(x);
-    struct pl_str body = pl_buf_view(&x->r->body);
-    bool other = holds(body, "Not an SLO manifest");
-    bool fine = other || holds(body, "\"200 OK\"") || holds(body, "\"404 ");
-    if (x->memo->manifest_delete && !fine) {
-        *x->out = (struct pl_verdict){.next = PL_NEXT_RETRY, .code = PAIL_E_UNAVAILABLE};
-        pl_fail(x->err, PAIL_E_UNAVAILABLE, "the object was not deleted with all of its parts");
-        return;
-    }
-    if (x->memo->manifest_delete && other) {
-        x->memo->is_slo = false; /* another object by now */
-        x->out->next = PL_NEXT_MORE;
-        return;
-    }
     pl_swift_then_clean(x);
 }
 

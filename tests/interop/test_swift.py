@@ -92,6 +92,41 @@ class Swift(SwiftTest):
         self.assertEqual(self.segments("_segments"), [])
         self.assertEqual(self.segments(), [])
 
+    def manifest_of(self, key, paths):
+        parts = [(path, self.swift.head_object(*path.split("/", 1))) for path in paths]
+        self.swift.put_object(self.bucket, key, json.dumps(
+            [{"path": "/" + path, "etag": head["etag"].strip('"'), "size_bytes": int(head["content-length"])}
+             for path, head in parts]), query_string="multipart-manifest=put")
+
+    def test_what_other_objects_are_made_of_stays(self):
+        """A manifest may name anybody's objects: another key's parts, plain objects, other manifests."""
+        data = self.put_large("big", 33 * MIB)
+        self.swift.put_object(self.bucket, "first", b"first")
+        for remove in (("rm",), ("rm", "-r")):
+            pre = "-".join(remove)
+            self.manifest_of(pre + "/alias", [f"{self.bucket}+segments/{name}" for name in self.segments()])
+            self.manifest_of(pre + "/list", [f"{self.bucket}/first"])
+            self.manifest_of(pre + "/nested", [f"{self.bucket}/{pre}/list"])
+            if remove == ("rm",):
+                for name in ("alias", "nested", "list"):
+                    self.do("rm", self.url(f"{pre}/{name}"))
+            else:
+                self.do("rm", "-r", self.url(pre + "/"))
+            self.assertEqual([item["name"] for item in self.swift.get_container(self.bucket)[1]], ["big", "first"])
+            self.assertEqual(self.swift.get_object(self.bucket, "big")[1], data)
+            self.assertEqual(self.swift.get_object(self.bucket, "first")[1], b"first")
+        self.do("rm", self.url("big"))
+        self.assertEqual(self.segments(), [])
+
+    def test_a_part_that_is_gone_is_told(self):
+        self.put_large("big", 33 * MIB)
+        self.swift.delete_object(self.bucket + "+segments", self.segments()[0])
+        run = self.run_pail("cat", self.url("big"))
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn(b"a part of the large object is gone, or another one by now", run.stderr)
+        self.do("rm", self.url("big"))
+        self.assertEqual(self.segments(), [])
+
     def test_many_are_deleted(self):
         for i in range(25):
             self.swift.put_object(self.bucket, f"d/{i} ü%", b"x")
