@@ -190,6 +190,9 @@ static pail_code apply_s3_section(const struct applying *a, struct pl_buf *text)
     if (!rc && sub_value(s3, "use_arn_region", text)) {
         rc = fill(a, "s3_use_arn_region", text->ptr, s3);
     }
+    if (!rc && sub_value(s3, "use_accelerate_endpoint", text)) {
+        rc = fill(a, "s3_accelerate", text->ptr, s3);
+    }
     if (!rc && sub_value(s3, "payload_signing_enabled", text) &&
         pl_str_bool(pl_buf_view(text), &on) && on) {
         rc = fill(a, "s3_payload", "signed", s3);

@@ -45,7 +45,7 @@ struct pl_s3 {
     struct pl_log *log;
     struct pl_s3_profile profile;
     bool custom; /* an endpoint was given; else AWS's own hosts, made from the region */
-    bool dualstack, fips, global, use_arn_region;
+    bool dualstack, fips, global, accelerate, use_arn_region;
     bool anonymous, verify;
     struct pl_aws_chain *chain; /* NULL: only keys of the settings count */
     bool tls;
@@ -64,6 +64,7 @@ struct pl_s3_view {
     struct pl_s3_profile p;
     struct pl_s3_learned learned;
     char region[PL_S3_REGION_MAX];
+    bool of_buckets; /* set by who asks: to make or remove the bucket itself */
 };
 void pl_s3_view(struct pl_s3 *s3, const char *bucket, struct pl_s3_view *out);
 
@@ -78,6 +79,8 @@ PAIL_MUST pail_code pl_s3_locate(const struct pl_s3 *s3, const struct pl_s3_view
                                  struct pl_buf *target, struct pail_error **err);
 /* A host label: what a region may look like before it goes into a host name. */
 bool pl_s3_region_valid(struct pl_str region);
+/* Whether a host is an IP address, which no name can stand before. */
+bool pl_s3_is_address(const char *host);
 /* Remembers the region of a bucket (NULL: of the endpoint). False: it is known or not valid. */
 bool pl_s3_learn_region(struct pl_s3 *s3, const char *bucket, struct pl_str region);
 

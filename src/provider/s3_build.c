@@ -366,6 +366,7 @@ pail_code pl_s3_build(struct pl_dialect *d, struct pl_op *op, struct pl_attempt 
         return pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a request");
     }
     pl_s3_view(s3, op->bucket, &b.view);
+    b.view.of_buckets = op->kind == PL_OP_BUCKET_CREATE || op->kind == PL_OP_BUCKET_DELETE;
     go_to_location(&b);
     rc = build_kind(&b);
     rc = rc ? rc : pl_s3_add_extra(&b);

@@ -9,8 +9,6 @@
 static const char *left_out(const json_t *one, const json_t *params)
 {
     static const char *const flags[][2] = {
-        {"Accelerate", "transfer acceleration is not offered"},
-        {"DisableAccessPoints", "access points cannot be forbidden"},
         {"UseObjectLambdaEndpoint", "Object Lambda is not offered"},
         {"UseS3ExpressControlEndpoint", "directory buckets (S3 Express) are not offered"},
     };
@@ -36,7 +34,7 @@ static const char *left_out(const json_t *one, const json_t *params)
     if (strstr(bucket, ".mrap") && !fails) {
         return "access points of several regions (SigV4A) are not offered";
     }
-    return *member_c(params, "Region") ? NULL : "without a region Pail takes us-east-1";
+    return NULL;
 }
 
 static void set(struct run *run, struct pl_settings *s, const char *name, const char *value)
@@ -54,7 +52,9 @@ static bool is_on(const json_t *params, const char *name)
 static void fill(struct run *run, struct pl_settings *s, const json_t *params)
 {
     const char *region = member_c(params, "Region"), *endpoint = member_c(params, "Endpoint");
-    bool global = is_on(params, "UseGlobalEndpoint") && strcmp(region, "us-east-1") == 0;
+    /* The global endpoint has no second stack: there it is the region's, as without the flag. */
+    bool global = is_on(params, "UseGlobalEndpoint") && strcmp(region, "us-east-1") == 0 &&
+                  !is_on(params, "UseDualStack");
     const json_t *arn = json_object_get(params, "UseArnRegion");
     set(run, s, "aws_region", global ? "aws-global" : region);
     set(run, s, "s3_style", is_on(params, "ForcePathStyle") ? "path" : "virtual");
@@ -63,6 +63,9 @@ static void fill(struct run *run, struct pl_settings *s, const json_t *params)
     }
     if (is_on(params, "UseDualStack")) {
         set(run, s, "aws_use_dualstack_endpoint", "true");
+    }
+    if (is_on(params, "Accelerate")) {
+        set(run, s, "s3_accelerate", "true");
     }
     if (*endpoint) {
         set(run, s, "aws_endpoint_url", endpoint);
