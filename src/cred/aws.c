@@ -208,6 +208,7 @@ static pail_code apply_rest(const struct applying *a)
         {"ca_bundle", "ca_file"},
         {"use_dualstack_endpoint", "aws_use_dualstack_endpoint"},
         {"use_fips_endpoint", "aws_use_fips_endpoint"},
+        {"s3_disable_express_session_auth", "s3_disable_express_session_auth"},
     };
     struct pl_buf text = PL_BUF_MAX(64 << 10);
     pail_code rc = apply_endpoint(a, &text);

@@ -69,6 +69,8 @@ void pl_s3_view(struct pl_s3 *s3, const char *bucket, struct pl_s3_view *out)
 {
     out->p = s3->profile;
     out->of_buckets = false;
+    out->session_of = NULL;
+    out->express = bucket && pl_s3_is_express(s3, bucket);
     pthread_mutex_lock(&s3->dialect.lock);
     out->learned = s3->learned;
     const struct pl_s3_region *known = bucket ? find_region_locked(s3, bucket) : NULL;
@@ -102,6 +104,18 @@ void pl_s3_view(struct pl_s3 *s3, const char *bucket, struct pl_s3_view *out)
     out->p.copy_part &= !l->no_copy_part;
     out->p.versions &= !l->no_versions;
     out->p.location &= !l->no_location;
+    if (out->express) {
+        pl_s3_express_profile(&out->p);
+    }
+}
+
+void pl_s3_view_op(struct pl_s3 *s3, const struct pl_op *op, struct pl_s3_view *out)
+{
+    bool lists = op->kind == PL_OP_BUCKET_LIST;
+    pl_s3_view(s3, lists ? NULL : op->bucket, out);
+    out->of_buckets = lists || op->kind == PL_OP_BUCKET_CREATE || op->kind == PL_OP_BUCKET_DELETE;
+    out->express |= lists && s3->list_directories;
+    out->session_of = pl_s3_wants_session(s3, op) ? op->bucket : NULL;
 }
 
 /* AWS's own host names are made from the region, so that a bucket elsewhere is found. */
@@ -268,6 +282,8 @@ pail_code pl_s3_configure(struct pl_s3 *s3, struct pl_settings *settings, struct
     s3->dualstack = pl_settings_bool(settings, "aws_use_dualstack_endpoint", false);
     s3->fips = pl_settings_bool(settings, "aws_use_fips_endpoint", false);
     s3->accelerate = pl_settings_bool(settings, "s3_accelerate", false);
+    s3->list_directories = pl_settings_bool(settings, "s3_list_directory_buckets", false);
+    s3->no_sessions = pl_settings_bool(settings, "s3_disable_express_session_auth", false);
     s3->use_arn_region = pl_settings_bool(settings, "s3_use_arn_region", true);
     s3->tls = true;
     s3->port = 443;
@@ -349,7 +365,8 @@ static pail_code add_accelerated_host(const struct pl_s3 *s3, const struct pl_s3
                                       const char *bucket, struct pl_buf *host,
                                       struct pail_error **err)
 {
-    const char *why = pl_s3_is_arn(bucket)          ? "an access point has none"
+    const char *why = view->express                 ? "a directory bucket has none"
+                      : pl_s3_is_arn(bucket)        ? "an access point has none"
                       : view->p.style == PL_S3_PATH ? "it is not for path style (s3_style)"
                       : !is_hostable(bucket, s3->tls)
                           ? "the bucket's name is no host name, or has a dot"
@@ -369,6 +386,9 @@ static pail_code add_accelerated_host(const struct pl_s3 *s3, const struct pl_s3
 /* Whether the bucket stands before the host; else in the path. */
 static bool goes_to_host(const struct pl_s3 *s3, const struct pl_s3_view *view, const char *bucket)
 {
+    if (view->express && view->of_buckets && !s3->custom) {
+        return false; /* the control endpoint is one for all */
+    }
     return bucket && view->p.style == PL_S3_VIRTUAL && is_hostable(bucket, s3->tls) &&
            !(s3->custom && pl_s3_is_address(s3->host));
 }
@@ -381,6 +401,9 @@ static pail_code add_host(const struct pl_s3 *s3, const struct pl_s3_view *view,
     }
     if (pl_s3_is_arn(bucket)) {
         return pl_s3_arn_host(s3, bucket, host, err);
+    }
+    if (view->express && pl_s3_express_host(s3, view, bucket, host)) {
+        return PAIL_OK;
     }
     if (goes_to_host(s3, view, bucket)) {
         pl_buf_puts(host, bucket);
@@ -399,6 +422,10 @@ pail_code pl_s3_locate(const struct pl_s3 *s3, const struct pl_s3_view *view, co
                        struct pail_error **err)
 {
     struct pl_buf host = PL_BUF_MAX(512);
+    pail_code bad = view->express && bucket ? pl_s3_express_check(bucket, err) : PAIL_OK;
+    if (bad) {
+        return bad;
+    }
     bool in_host = pl_s3_is_arn(bucket) || goes_to_host(s3, view, bucket);
     pail_code rc = add_host(s3, view, bucket, &host, err);
     if (rc) {
