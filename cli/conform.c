@@ -69,8 +69,9 @@ static bool examine(const struct scratch *s, const struct behaviour *b)
     } else if (why == NULL) {
         why = "another answer than was asked for";
     }
-    bool fine =
-        found != FOUND_WRONG && (code == PAIL_OK || claimed != PAIL_NATIVE || b->ability < 0);
+    /* One bucket may lack what its service has: then it is refused before any request. */
+    bool fine = found != FOUND_WRONG && (code == PAIL_OK || claimed != PAIL_NATIVE ||
+                                         b->ability < 0 || pail_error_attempts(err) == 0);
     show(b, fine ? found : FOUND_WRONG, why);
     pail_error_free(err);
     return fine;

@@ -76,6 +76,9 @@ static const struct setting {
     {"aws_use_dualstack_endpoint", FLAG, "s3", {0}, {"AWS_USE_DUALSTACK_ENDPOINT"}},
     {"aws_use_fips_endpoint", FLAG, "s3", {0}, {"AWS_USE_FIPS_ENDPOINT"}},
     {"s3_use_arn_region", FLAG, "s3", {"aws_s3_use_arn_region"}, {"AWS_S3_USE_ARN_REGION"}},
+    {"s3_accelerate", FLAG, "s3", {"use_accelerate_endpoint"}, {0}},
+    {"s3_disable_express_session_auth", FLAG, "s3", {0}, {"AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"}},
+    {"s3_list_directory_buckets", FLAG, "s3", {0}, {0}},
     {"s3_service", TEXT, "s3", {0}, {0}},
     /* The fields of a service profile: research of services gives the defaults, these overrule
        them. */

@@ -190,6 +190,9 @@ static pail_code apply_s3_section(const struct applying *a, struct pl_buf *text)
     if (!rc && sub_value(s3, "use_arn_region", text)) {
         rc = fill(a, "s3_use_arn_region", text->ptr, s3);
     }
+    if (!rc && sub_value(s3, "use_accelerate_endpoint", text)) {
+        rc = fill(a, "s3_accelerate", text->ptr, s3);
+    }
     if (!rc && sub_value(s3, "payload_signing_enabled", text) &&
         pl_str_bool(pl_buf_view(text), &on) && on) {
         rc = fill(a, "s3_payload", "signed", s3);
@@ -205,6 +208,7 @@ static pail_code apply_rest(const struct applying *a)
         {"ca_bundle", "ca_file"},
         {"use_dualstack_endpoint", "aws_use_dualstack_endpoint"},
         {"use_fips_endpoint", "aws_use_fips_endpoint"},
+        {"s3_disable_express_session_auth", "s3_disable_express_session_auth"},
     };
     struct pl_buf text = PL_BUF_MAX(64 << 10);
     pail_code rc = apply_endpoint(a, &text);

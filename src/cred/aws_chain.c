@@ -62,7 +62,7 @@ struct pl_aws_keys *pl_aws_keys_new(struct pl_str access_key, struct pl_str secr
     return &h->keys;
 }
 
-static struct pl_aws_keys *hold(struct pl_aws_keys *keys)
+struct pl_aws_keys *pl_aws_keys_hold(struct pl_aws_keys *keys)
 {
     if (keys) {
         atomic_fetch_add(&((struct held_keys *)keys)->holders, 1);
@@ -122,7 +122,7 @@ void pl_aws_chain_free(struct pl_aws_chain *chain)
 struct pl_aws_keys *pl_aws_chain_keys(struct pl_aws_chain *chain)
 {
     pthread_mutex_lock(&chain->lock);
-    struct pl_aws_keys *keys = hold(chain->keys);
+    struct pl_aws_keys *keys = pl_aws_keys_hold(chain->keys);
     pthread_mutex_unlock(&chain->lock);
     return keys;
 }

@@ -16,6 +16,7 @@ struct pl_aws_keys {
 struct pl_aws_keys *pl_aws_keys_new(struct pl_str access_key, struct pl_str secret_key,
                                     struct pl_str token, const char *source, int64_t fetched_ms,
                                     int64_t expires_ms);
+struct pl_aws_keys *pl_aws_keys_hold(struct pl_aws_keys *keys); /* NULL stays NULL */
 void pl_aws_keys_release(struct pl_aws_keys *keys); /* zeroes when the last lets go; NULL is fine */
 
 struct pl_aws_chain;

@@ -96,6 +96,11 @@ pail_code pl_s3_arn_host(const struct pl_s3 *s3, const char *bucket, struct pl_b
         strcmp(partition_of(region), partition_of(s3->region)) != 0) {
         return bad(bucket, "it is of another part of AWS than the client's region", err);
     }
+    if (s3->custom && pl_s3_is_address(s3->host)) {
+        return pl_fail(err, PAIL_E_BAD_CONFIG,
+                       "an access point stands before the endpoint's name, and %s is an address",
+                       s3->host);
+    }
     pl_buf_printf(host, "%.*s-%.*s.", (int)a.name.len, a.name.ptr, (int)a.account.len,
                   a.account.ptr);
     if (s3->custom) {

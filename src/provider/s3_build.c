@@ -144,7 +144,9 @@ static pail_code build_copy(struct pl_s3_build *b)
     pail_code rc = copy_source(b);
     if (b->op->attr) {
         pl_http_add_c(b->r, "x-amz-metadata-directive", "REPLACE");
-        if (b->view.p.tags) {
+        /* SPEC "CopyObject" x-amz-tagging-directive: without it a directory bucket refuses an
+         * object that has tags. */
+        if (b->view.p.tags || b->view.express) {
             pl_http_add_c(b->r, "x-amz-tagging-directive", "REPLACE");
         }
     }
@@ -253,10 +255,7 @@ static pail_code build_tags(struct pl_s3_build *b, bool set)
     bare(b, "tagging");
     version(b);
     if (!b->view.p.tags) {
-        pail_code rc =
-            pl_fail(b->err, PAIL_E_UNSUPPORTED, "service %s has no tags", b->view.p.service);
-        pl_error_hint(b->err, "set s3_tags=true if yours has");
-        return rc;
+        return pl_s3_unsupported(b, "tags", "s3_tags=true");
     }
     return set ? pl_s3_xml_tags(b) : PAIL_OK;
 }
@@ -365,7 +364,7 @@ pail_code pl_s3_build(struct pl_dialect *d, struct pl_op *op, struct pl_attempt 
     if (!b.memo) {
         return pl_fail(err, PAIL_E_NO_MEMORY, "no memory for a request");
     }
-    pl_s3_view(s3, op->bucket, &b.view);
+    pl_s3_view_op(s3, op, &b.view);
     go_to_location(&b);
     rc = build_kind(&b);
     rc = rc ? rc : pl_s3_add_extra(&b);

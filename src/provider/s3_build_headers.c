@@ -7,8 +7,11 @@
 #include "provider/request.h"
 #include "provider/s3.h"
 
-static pail_code unsupported(struct pl_s3_build *b, const char *what, const char *setting)
+pail_code pl_s3_unsupported(struct pl_s3_build *b, const char *what, const char *setting)
 {
+    if (b->view.express) {
+        return pl_fail(b->err, PAIL_E_UNSUPPORTED, "a directory bucket takes no %s", what);
+    }
     pail_code rc =
         pl_fail(b->err, PAIL_E_UNSUPPORTED, "service %s takes no %s", b->view.p.service, what);
     pl_error_hint(b->err, "set %s if yours does", setting);
@@ -72,13 +75,13 @@ pail_code pl_s3_add_attributes(struct pl_s3_build *b, const pail_attributes *att
                    {"x-amz-storage-class", attr->storage_class},
                    {"x-amz-acl", attr->canned_acl}};
     if (attr->storage_class && !b->view.p.storage_class) {
-        return unsupported(b, "storage class", "s3_class=true");
+        return pl_s3_unsupported(b, "storage class", "s3_class=true");
     }
     if (attr->canned_acl && !b->view.p.acl) {
-        return unsupported(b, "canned ACL", "s3_acl=true");
+        return pl_s3_unsupported(b, "canned ACL", "s3_acl=true");
     }
     if (attr->tag_count && !b->view.p.tags) {
-        return unsupported(b, "tags", "s3_tags=true");
+        return pl_s3_unsupported(b, "tags", "s3_tags=true");
     }
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         if (headers[i].value) {
@@ -101,6 +104,9 @@ pail_code pl_s3_add_customer_key(struct pl_s3_build *b, const pail_encryption *e
 {
     if (!e || !e->customer_key_base64) {
         return PAIL_OK;
+    }
+    if (b->view.express && !of_source) {
+        return pl_s3_unsupported(b, "customer keys", NULL);
     }
     if (!b->s3->tls) {
         pail_code rc =
@@ -139,7 +145,7 @@ pail_code pl_s3_add_encryption(struct pl_s3_build *b, const pail_encryption *e)
     }
     if (b->view.p.sse == PL_S3_SSE_NONE ||
         (b->view.p.sse == PL_S3_SSE_CUSTOMER && (e->algorithm || e->kms_key_id))) {
-        return unsupported(b, "server-side encryption of this kind", "s3_sse=all");
+        return pl_s3_unsupported(b, "server-side encryption of this kind", "s3_sse=all");
     }
     if (e->algorithm && !e->customer_key_base64) {
         pl_http_add_c(b->r, SSE, e->algorithm);
@@ -303,6 +309,7 @@ static const char *const reserved[] = {"host",
                                        "connection",
                                        "x-amz-content-sha256",
                                        "x-amz-security-token",
+                                       "x-amz-s3session-token",
                                        "x-amz-date",
                                        "range",
                                        "if-match",

@@ -137,9 +137,34 @@ pail_code pl_s3_xml_tags(struct pl_s3_build *b)
     return use(b, &xml);
 }
 
+/* SPEC Amazon S3 API "CreateBucket", "LocationInfo": the ID of a Local Zone has one part more than
+ * that of an Availability Zone: usw2-lax1-az1. */
+static pail_code directory_location(struct pl_s3_build *b)
+{
+    pail_code rc = pl_s3_express_check(b->op->bucket, b->err);
+    if (rc) {
+        return rc;
+    }
+    struct pl_buf xml = PL_BUF_MAX(BODY_MAX);
+    struct pl_str zone = pl_s3_express_zone(b->op->bucket);
+    const char *kind = memchr(zone.ptr, '-', zone.len) != memrchr(zone.ptr, '-', zone.len)
+                           ? "Local"
+                           : "Availability";
+    pl_buf_puts(&xml, "<CreateBucketConfiguration" XMLNS "><Location><Name>");
+    pl_buf_str(&xml, zone); /* a host label */
+    pl_buf_printf(&xml,
+                  "</Name><Type>%sZone</Type></Location><Bucket><DataRedundancy>Single%sZone"
+                  "</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>",
+                  kind, kind);
+    return use(b, &xml);
+}
+
 /* SPEC Amazon S3 API "CreateBucket": no body stands for us-east-1, and naming it is an error. */
 pail_code pl_s3_xml_location(struct pl_s3_build *b)
 {
+    if (b->view.express) {
+        return directory_location(b);
+    }
     const char *asked = b->op->in.bucket_create.location;
     struct pl_str location = pl_str_c(asked ? asked : b->view.p.location ? b->view.region : "");
     if (location.len == 0 || b->view.learned.no_location || pl_str_is(location, "us-east-1") ||

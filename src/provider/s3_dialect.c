@@ -199,25 +199,32 @@ static void s3_explain(struct pl_dialect *d, struct pl_buf *out)
 static pail_code s3_check_bucket(struct pl_dialect *d, const char *name, struct pail_error **err)
 {
     struct pl_s3_arn arn;
-    (void)d;
+    if (pl_s3_is_express(of(d), name)) {
+        return pl_s3_express_check(name, err);
+    }
     return pl_s3_is_arn(name) ? pl_s3_arn_parse(name, &arn, err) : pl_bucket_name_check(name, err);
 }
 
 /* ---- Keys that have to be fetched */
 
+enum { NEED_KEYS = 1 };
+
 static void s3_need(struct pl_dialect *d, const struct pl_op *op, int64_t now_ms,
                     struct pl_need *out)
 {
     struct pl_aws_chain *chain = of(d)->chain;
-    (void)op;
-    out->what = chain && pl_aws_chain_wants(chain, now_ms, &out->now);
+    out->what = chain && pl_aws_chain_wants(chain, now_ms, &out->now) ? NEED_KEYS : 0;
+    if (!out->what || !out->now) { /* without keys there is nothing to ask for a session with */
+        pl_s3_session_need(of(d), op, now_ms, out);
+    }
 }
 
 static struct pl_errand *s3_errand(struct pl_dialect *d, const struct pl_op *op, uint64_t what,
                                    struct pail_error **err)
 {
-    (void)op;
-    (void)what;
+    if (what != NEED_KEYS) {
+        return pl_s3_session_errand(of(d), op->bucket, err);
+    }
     return pl_aws_chain_errand(of(d)->chain, err);
 }
 
@@ -233,6 +240,7 @@ static void s3_free(struct pl_dialect *d)
     for (size_t i = 0; i < s3->region_count; i++) {
         pl_free(s3->regions[i].bucket);
     }
+    pl_s3_sessions_free(s3);
     pl_s3_signer_free(s3->signer);
     pl_free(s3->host);
     pl_free(s3->base_path);

@@ -68,6 +68,9 @@ bool pl_s3_learn_region(struct pl_s3 *s3, const char *bucket, struct pl_str regi
 void pl_s3_view(struct pl_s3 *s3, const char *bucket, struct pl_s3_view *out)
 {
     out->p = s3->profile;
+    out->of_buckets = false;
+    out->session_of = NULL;
+    out->express = bucket && pl_s3_is_express(s3, bucket);
     pthread_mutex_lock(&s3->dialect.lock);
     out->learned = s3->learned;
     const struct pl_s3_region *known = bucket ? find_region_locked(s3, bucket) : NULL;
@@ -101,6 +104,18 @@ void pl_s3_view(struct pl_s3 *s3, const char *bucket, struct pl_s3_view *out)
     out->p.copy_part &= !l->no_copy_part;
     out->p.versions &= !l->no_versions;
     out->p.location &= !l->no_location;
+    if (out->express) {
+        pl_s3_express_profile(&out->p);
+    }
+}
+
+void pl_s3_view_op(struct pl_s3 *s3, const struct pl_op *op, struct pl_s3_view *out)
+{
+    bool lists = op->kind == PL_OP_BUCKET_LIST;
+    pl_s3_view(s3, lists ? NULL : op->bucket, out);
+    out->of_buckets = lists || op->kind == PL_OP_BUCKET_CREATE || op->kind == PL_OP_BUCKET_DELETE;
+    out->express |= lists && s3->list_directories;
+    out->session_of = pl_s3_wants_session(s3, op) ? op->bucket : NULL;
 }
 
 /* AWS's own host names are made from the region, so that a bucket elsewhere is found. */
@@ -116,10 +131,12 @@ static bool is_aws_regional(const struct pl_url *url, const struct pl_s3_service
 
 static pail_code use_endpoint(struct pl_s3 *s3, const struct pl_url *url, struct pail_error **err)
 {
-    if (s3->dualstack || s3->fips) {
+    if (s3->dualstack || s3->fips || s3->accelerate) {
         return pl_fail(err, PAIL_E_BAD_CONFIG,
                        "%s cannot be combined with an endpoint of your own (aws_endpoint_url)",
-                       s3->dualstack ? "aws_use_dualstack_endpoint" : "aws_use_fips_endpoint");
+                       s3->dualstack ? "aws_use_dualstack_endpoint"
+                       : s3->fips    ? "aws_use_fips_endpoint"
+                                     : "s3_accelerate");
     }
     if (url->has_query) {
         return pl_fail(err, PAIL_E_BAD_CONFIG, "aws_endpoint_url may not have a query");
@@ -142,6 +159,30 @@ static pail_code use_endpoint(struct pl_s3 *s3, const struct pl_url *url, struct
     return PAIL_OK;
 }
 
+/* Whether the user set an empty region. An empty variable is as good as none. */
+static bool is_emptied(const struct pl_settings *settings)
+{
+    const char *set = pl_settings_get(settings, "aws_region");
+    const char *origin = pl_settings_origin(settings, "aws_region");
+    return set && !*set && !(origin && pl_str_starts(pl_str_c(origin), PL_STR("environment")));
+}
+
+/* SPEC Amazon S3 User Guide "Configuring fast, secure file transfers using Amazon S3 Transfer
+ * Acceleration": not with FIPS, not in China. */
+static pail_code check_accelerate(const struct pl_s3 *s3, struct pail_error **err)
+{
+    const char *with = s3->fips ? "aws_use_fips_endpoint"
+                       : pl_str_starts(pl_str_c(s3->region), PL_STR("cn-")) ? s3->region
+                                                                            : NULL;
+    if (!s3->accelerate || !with) {
+        return PAIL_OK;
+    }
+    pail_code rc =
+        pl_fail(err, PAIL_E_BAD_CONFIG, "there is no transfer acceleration with %s", with);
+    pl_error_hint(err, "leave s3_accelerate out");
+    return rc;
+}
+
 static pail_code choose_region(struct pl_s3 *s3, const struct pl_settings *settings,
                                const struct pl_s3_service *service, struct pl_str of_host,
                                struct pail_error **err)
@@ -150,6 +191,12 @@ static pail_code choose_region(struct pl_s3 *s3, const struct pl_settings *setti
     struct pl_str region = pl_str_c(set);
     if (region.len == 0) {
         region = service->region ? pl_str_c(service->region) : of_host;
+    }
+    if (region.len == 0 && is_emptied(settings)) {
+        pail_code rc = pl_fail(err, PAIL_E_BAD_CONFIG, "a region must be set: aws_region is empty");
+        pl_error_hint(err, "set aws_region (or AWS_REGION, or region in the profile) to one like "
+                           "eu-west-1, or leave it out for us-east-1");
+        return rc;
     }
     if (region.len == 0) {
         region = PL_STR("us-east-1");
@@ -164,7 +211,7 @@ static pail_code choose_region(struct pl_s3 *s3, const struct pl_settings *setti
         return pl_fail(err, PAIL_E_BAD_CONFIG, "there are no FIPS endpoints in region %s",
                        s3->region);
     }
-    return PAIL_OK;
+    return check_accelerate(s3, err);
 }
 
 static pail_code named_service(const char *name, const struct pl_s3_service **out,
@@ -234,6 +281,9 @@ pail_code pl_s3_configure(struct pl_s3 *s3, struct pl_settings *settings, struct
     pail_code rc = PAIL_OK;
     s3->dualstack = pl_settings_bool(settings, "aws_use_dualstack_endpoint", false);
     s3->fips = pl_settings_bool(settings, "aws_use_fips_endpoint", false);
+    s3->accelerate = pl_settings_bool(settings, "s3_accelerate", false);
+    s3->list_directories = pl_settings_bool(settings, "s3_list_directory_buckets", false);
+    s3->no_sessions = pl_settings_bool(settings, "s3_disable_express_session_auth", false);
     s3->use_arn_region = pl_settings_bool(settings, "s3_use_arn_region", true);
     s3->tls = true;
     s3->port = 443;
@@ -277,7 +327,7 @@ static void add_aws_host(const struct pl_s3 *s3, const char *region, struct pl_b
     pl_buf_puts(host, pl_aws_domain(region));
 }
 
-static bool is_address(const char *host)
+bool pl_s3_is_address(const char *host)
 {
     if (strchr(host, ':')) {
         return true;
@@ -309,37 +359,79 @@ static bool is_hostable(const char *bucket, bool tls)
     return true;
 }
 
+/* The bucket's name has to stand before the host, and of one certificate.
+ * SPEC Amazon S3 User Guide "Transfer Acceleration": BUCKET.s3-accelerate[.dualstack]. */
+static pail_code add_accelerated_host(const struct pl_s3 *s3, const struct pl_s3_view *view,
+                                      const char *bucket, struct pl_buf *host,
+                                      struct pail_error **err)
+{
+    const char *why = view->express                 ? "a directory bucket has none"
+                      : pl_s3_is_arn(bucket)        ? "an access point has none"
+                      : view->p.style == PL_S3_PATH ? "it is not for path style (s3_style)"
+                      : !is_hostable(bucket, s3->tls)
+                          ? "the bucket's name is no host name, or has a dot"
+                          : NULL;
+    if (why) {
+        pail_code rc =
+            pl_fail(err, PAIL_E_BAD_CONFIG, "no transfer acceleration for %.200s: %s", bucket, why);
+        pl_error_hint(err, "leave s3_accelerate out");
+        return rc;
+    }
+    pl_buf_printf(host, "%s.s3-accelerate%s.%s%s%s", bucket, s3->dualstack ? ".dualstack" : "",
+                  s3->global && s3->dualstack ? view->region : "",
+                  s3->global && s3->dualstack ? "." : "", pl_aws_domain(view->region));
+    return PAIL_OK;
+}
+
+/* Whether the bucket stands before the host; else in the path. */
+static bool goes_to_host(const struct pl_s3 *s3, const struct pl_s3_view *view, const char *bucket)
+{
+    if (view->express && view->of_buckets && !s3->custom) {
+        return false; /* the control endpoint is one for all */
+    }
+    return bucket && view->p.style == PL_S3_VIRTUAL && is_hostable(bucket, s3->tls) &&
+           !(s3->custom && pl_s3_is_address(s3->host));
+}
+
+static pail_code add_host(const struct pl_s3 *s3, const struct pl_s3_view *view, const char *bucket,
+                          struct pl_buf *host, struct pail_error **err)
+{
+    if (bucket && s3->accelerate && !view->of_buckets) {
+        return add_accelerated_host(s3, view, bucket, host, err);
+    }
+    if (pl_s3_is_arn(bucket)) {
+        return pl_s3_arn_host(s3, bucket, host, err);
+    }
+    if (view->express && pl_s3_express_host(s3, view, bucket, host)) {
+        return PAIL_OK;
+    }
+    if (goes_to_host(s3, view, bucket)) {
+        pl_buf_puts(host, bucket);
+        pl_buf_putc(host, '.');
+    }
+    if (s3->custom) {
+        pl_buf_puts(host, s3->host);
+    } else {
+        add_aws_host(s3, view->region, host);
+    }
+    return PAIL_OK;
+}
+
 pail_code pl_s3_locate(const struct pl_s3 *s3, const struct pl_s3_view *view, const char *bucket,
                        const char *key, struct pl_http_request *out, struct pl_buf *target,
                        struct pail_error **err)
 {
     struct pl_buf host = PL_BUF_MAX(512);
-    bool is_arn = pl_s3_is_arn(bucket);
-    bool in_host =
-        is_arn || (bucket && view->p.style == PL_S3_VIRTUAL && is_hostable(bucket, s3->tls) &&
-                   !(s3->custom && is_address(s3->host)));
-    if (is_arn && s3->custom && is_address(s3->host)) {
-        return pl_fail(err, PAIL_E_BAD_CONFIG,
-                       "an access point stands before the endpoint's name, and %s is an address",
-                       s3->host);
+    pail_code bad = view->express && bucket ? pl_s3_express_check(bucket, err) : PAIL_OK;
+    if (bad) {
+        return bad;
     }
-    if (is_arn) {
-        pail_code bad = pl_s3_arn_host(s3, bucket, &host, err);
-        if (bad) {
-            pl_buf_dispose(&host);
-            return bad;
-        }
-        pl_buf_puts(target, s3->custom ? s3->base_path : "");
-    } else if (in_host) {
-        pl_buf_puts(&host, bucket);
-        pl_buf_putc(&host, '.');
+    bool in_host = pl_s3_is_arn(bucket) || goes_to_host(s3, view, bucket);
+    pail_code rc = add_host(s3, view, bucket, &host, err);
+    if (rc) {
+        goto out;
     }
-    if (s3->custom && !is_arn) {
-        pl_buf_puts(&host, s3->host);
-        pl_buf_puts(target, s3->base_path);
-    } else if (!is_arn) {
-        add_aws_host(s3, view->region, &host);
-    }
+    pl_buf_puts(target, s3->custom ? s3->base_path : "");
     if (bucket && !in_host) {
         pl_buf_putc(target, '/');
         pl_url_encode(target, pl_str_c(bucket), 0);
@@ -353,10 +445,10 @@ pail_code pl_s3_locate(const struct pl_s3 *s3, const struct pl_s3_view *view, co
     out->origin.tls = s3->tls;
     out->origin.port = s3->port;
     out->origin.host = pl_arena_dup(&out->arena, pl_buf_view(&host));
-    pail_code rc = pl_buf_rc(&host);
-    pl_buf_dispose(&host);
-    if (rc || !out->origin.host) {
-        return pl_fail(err, PAIL_E_NO_MEMORY, "no memory for the address");
+    if (pl_buf_rc(&host) || !out->origin.host) {
+        rc = pl_fail(err, PAIL_E_NO_MEMORY, "no memory for the address");
     }
-    return PAIL_OK;
+out:
+    pl_buf_dispose(&host);
+    return rc;
 }

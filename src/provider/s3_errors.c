@@ -185,6 +185,21 @@ static bool react_region(struct failure *f)
     return true;
 }
 
+/* A session may end before its time; a HEAD is told no reason. */
+static bool react_session(struct failure *f)
+{
+    int s = f->r->status;
+    bool refused = code_is(f, "ExpiredToken") || code_is(f, "InvalidToken") ||
+                   code_is(f, "InvalidAccessKeyId") || s == 401 ||
+                   (f->op->kind == PL_OP_STAT && (s == 400 || s == 403));
+    if (!f->memo->session_until || !refused) {
+        return false;
+    }
+    pl_s3_session_drop(f->s3, f->op->bucket, f->memo->session_until);
+    learned(f, PL_LEARNED_OTHER);
+    return true;
+}
+
 static bool names_checksums(const struct failure *f)
 {
     return says(f, "x-amz-checksum") || says(f, "x-amz-sdk-checksum") || says(f, "STREAMING-") ||
@@ -454,7 +469,8 @@ void pl_s3_parse_error(struct pl_s3 *s3, struct pl_op *op, struct pl_attempt *a,
     }
     out->code = verdict.code;
     out->next = verdict.next;
-    bool handled = react_region(&f) || react_sums(&f) || react_style(&f) || react_kind(&f);
+    bool handled = react_session(&f) || react_region(&f) || react_sums(&f) || react_style(&f) ||
+                   react_kind(&f);
     if (!handled) {
         refine(&f);
     }

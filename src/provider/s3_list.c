@@ -14,7 +14,7 @@ enum { TEXT_MAX = 64 * 1024, ITEMS_MAX = 100000 };
 
 /* A token of ours: a letter for the kind, the last name seen (percent-encoded), a blank, and what
  * the service gave to go on with. */
-enum { TOKEN_V2 = '2', TOKEN_V1 = '1', TOKEN_MARKERS = 'm' };
+enum { TOKEN_V2 = '2', TOKEN_V1 = '1', TOKEN_MARKERS = 'm', TOKEN_KEY = 'k' };
 struct token {
     char kind; /* 0: none */
     struct pl_buf last;
@@ -28,7 +28,7 @@ static bool read_token(const char *text, struct token *out)
         return true;
     }
     const char *blank = strchr(text, ' ');
-    bool known = *text && strchr("12m", *text);
+    bool known = *text && strchr("12mk", *text);
     if (!known || !blank ||
         !pl_url_decode(&out->last, pl_str_n(text + 1, (size_t)(blank - text) - 1))) {
         return false;
@@ -93,6 +93,10 @@ pail_code pl_s3_add_list_query(struct pl_s3_build *b)
     }
     if (b->op->kind == PL_OP_BUCKET_LIST) {
         parameter(b, "continuation-token", t.rest);
+        goto out;
+    }
+    if (pl_s3_gathers(&b->view, b->op)) {
+        rc = pl_s3_gather_query(b);
         goto out;
     }
     if (uploads) {
@@ -168,7 +172,8 @@ static bool is_entry(struct pl_str name)
 
 static bool is_buckets(const struct page *p)
 {
-    return pl_str_is(p->root, "ListAllMyBucketsResult");
+    return pl_str_is(p->root, "ListAllMyBucketsResult") ||
+           pl_str_is(p->root, "ListAllMyDirectoryBucketsResult");
 }
 
 static int entry_depth(const struct page *p)
@@ -436,12 +441,13 @@ static void fail(struct pl_verdict *out, enum pl_next next, pail_code code, stru
     pl_fail(err, code, "%s", why);
 }
 
-static const char *root_of(const struct pl_op *op, bool versions)
+static const char *root_of(const struct pl_s3 *s3, const struct pl_op *op, bool versions)
 {
-    return op->kind == PL_OP_BUCKET_LIST ? "ListAllMyBucketsResult"
-           : op->kind == PL_OP_MP_LIST   ? "ListMultipartUploadsResult"
-           : versions                    ? "ListVersionsResult"
-                                         : "ListBucketResult";
+    return op->kind == PL_OP_BUCKET_LIST
+               ? s3->list_directories ? "ListAllMyDirectoryBucketsResult" : "ListAllMyBucketsResult"
+           : op->kind == PL_OP_MP_LIST ? "ListMultipartUploadsResult"
+           : versions                  ? "ListVersionsResult"
+                                       : "ListBucketResult";
 }
 
 static pail_code read_page(struct page *p, struct pl_str body)
@@ -511,12 +517,44 @@ static void use_page(struct pl_s3 *s3, struct pl_op *op, struct page *p, const s
     }
 }
 
+static void gather_page(struct pl_op *op, struct pl_s3_memo *memo, struct page *p,
+                        const struct token *t, struct pl_verdict *out, struct pail_error **err)
+{
+    const struct items *all[] = {&p->entries, &p->prefixes};
+    const char *after = t->kind ? t->last.ptr : NULL;
+    pail_code rc = PAIL_OK;
+    if (p->url_encoded) {
+        decode_page(p);
+    }
+    for (int i = 0; i < 2 && !rc; i++) {
+        rc = pl_s3_gather_add(op, memo, all[i]->list, all[i]->count, after);
+    }
+    switch (rc ? PL_S3_GATHER_NO_MEMORY
+               : pl_s3_gather_next(op, memo, p->truncated,
+                                   op->kind == PL_OP_MP_LIST ? p->next_key : p->next)) {
+    case PL_S3_GATHER_ALL: return;
+    case PL_S3_GATHER_CUT:
+        op->out.next_token = make_token(&op->arena, TOKEN_KEY,
+                                        op->out.items[op->out.item_count - 1].key, PL_STR(""));
+        return;
+    case PL_S3_GATHER_MORE: out->next = PL_NEXT_MORE; return;
+    case PL_S3_GATHER_LOOP:
+        fail(out, PL_NEXT_FAIL, PAIL_E_PROTOCOL, err,
+             "the service's listing is cut off without a way to go on");
+        return;
+    case PL_S3_GATHER_NO_MEMORY:
+        fail(out, PL_NEXT_FAIL, PAIL_E_NO_MEMORY, err, "no memory for a listing");
+        return;
+    }
+}
+
 void pl_s3_parse_list(struct pl_s3 *s3, struct pl_op *op, struct pl_attempt *a,
                       const struct pl_http_response *r, struct pl_verdict *out,
                       struct pail_error **err)
 {
-    const struct pl_s3_memo *memo = a->memo;
-    struct page p = {.arena = &op->arena,
+    struct pl_s3_memo *memo = a->memo;
+    struct pl_arena once = {0};
+    struct page p = {.arena = memo && memo->gather ? &once : &op->arena,
                      .versions = op->kind == PL_OP_LIST && op->in.list.versions &&
                                  !(memo && memo->sent_plain)};
     struct token t = {0};
@@ -533,11 +571,16 @@ void pl_s3_parse_list(struct pl_s3 *s3, struct pl_op *op, struct pl_attempt *a,
     } else if (pl_str_is(p.root, "Error")) {
         pl_s3_parse_error(s3, op, a, r, out, err);
     } else if (has_replacement(&p) && react_garbage(op, a->memo, out)) {
-        return;
-    } else if (!pl_str_is(p.root, root_of(op, p.versions)) || !read_token(op->in.list.token, &t)) {
+        goto out;
+    } else if (!pl_str_is(p.root, root_of(s3, op, p.versions)) ||
+               !read_token(op->in.list.token, &t)) {
         fail(out, PL_NEXT_RETRY, PAIL_E_PROTOCOL, err, "the service's answer is no listing");
+    } else if (memo && memo->gather) {
+        gather_page(op, memo, &p, &t, out, err);
     } else {
         use_page(s3, op, &p, &t, out, err);
     }
+out:
+    pl_arena_dispose(&once);
     pl_buf_dispose(&t.last);
 }

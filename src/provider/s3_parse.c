@@ -153,7 +153,6 @@ void pl_s3_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
     struct pl_s3_memo *memo = a->memo;
     uint64_t size;
     enum pl_sum sum;
-    (void)op;
     if (!s3->verify || !memo) {
         return;
     }
@@ -167,7 +166,8 @@ void pl_s3_head(struct pl_dialect *d, struct pl_op *op, struct pl_attempt *a,
     if (sum != PL_SUM_NONE && value.len < sizeof memo->expected) {
         memcpy(memo->expected, value.ptr, value.len);
         memo->expected[value.len] = '\0';
-    } else if (s3->profile.etag_md5 && md5_of_etag(r, memo->expected)) {
+    } else if (s3->profile.etag_md5 && !pl_s3_is_express(s3, op->bucket) &&
+               md5_of_etag(r, memo->expected)) {
         sum = PL_SUM_MD5;
     } else {
         return;

@@ -103,6 +103,24 @@ pail_code pl_s3_read_answer(struct pl_arena *arena, struct pl_str body, struct p
     return read_all(&r, body, err);
 }
 
+static pail_code close_session(struct reading *r, int depth, struct pl_str name, struct pl_str text)
+{
+    struct pl_s3_answer *a = r->answer;
+    struct pl_str *to = depth != 3                           ? NULL
+                        : pl_str_is(name, "AccessKeyId")     ? &a->access_key
+                        : pl_str_is(name, "SecretAccessKey") ? &a->secret_key
+                        : pl_str_is(name, "SessionToken")    ? &a->token
+                        : pl_str_is(name, "Expiration")      ? &a->expiration
+                                                             : NULL;
+    return to ? keep(r, to, pl_str_trim(text)) : PAIL_OK;
+}
+
+pail_code pl_s3_read_session(struct pl_arena *arena, struct pl_str body, struct pl_s3_answer *out)
+{
+    struct reading r = {.arena = arena, .answer = out, .close = close_session};
+    return read_all(&r, body, NULL);
+}
+
 /* An error for one key; it belongs to every name in the request that is this key. */
 static pail_code fail_name(struct reading *r)
 {

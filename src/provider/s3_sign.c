@@ -37,19 +37,27 @@ static pail_code signer_locked(struct pl_s3 *s3, struct pl_sigv4 **out, struct p
 }
 
 /* held: keeps the keys alive; pl_aws_keys_release. NULL: they are those of the settings. */
-static pail_code identify(const struct pl_s3 *s3, const char *region, int64_t now_ms,
+static pail_code identify(struct pl_s3 *s3, const struct pl_s3_view *view, int64_t now_ms,
                           struct pl_sigv4_identity *out, struct pl_aws_keys **held,
                           struct pail_error **err)
 {
-    const struct pl_aws_keys *k = *held = s3->chain ? pl_aws_chain_keys(s3->chain) : NULL;
+    const struct pl_aws_keys *k = *held = view->session_of
+                                              ? pl_s3_session_keys(s3, view->session_of)
+                                          : s3->chain ? pl_aws_chain_keys(s3->chain)
+                                                      : NULL;
+    if (view->session_of && !k) {
+        return pl_fail(err, PAIL_E_NO_CREDENTIALS, "there is no session of directory bucket %s",
+                       view->session_of);
+    }
     const char *access = k ? k->access_key : pl_settings_get(s3->settings, "aws_access_key_id");
     const char *secret = k ? k->secret_key : pl_settings_get(s3->settings, "aws_secret_access_key");
     const char *token = k ? k->token : pl_settings_get(s3->settings, "aws_session_token");
     *out = (struct pl_sigv4_identity){.access_key = pl_str_c(access),
                                       .secret_key = pl_str_c(secret),
                                       .token = pl_str_c(token),
-                                      .region = pl_str_c(region),
-                                      .service = PL_STR("s3"),
+                                      .region = pl_str_c(view->region),
+                                      .service = view->express ? PL_STR("s3express") : PL_STR("s3"),
+                                      .flags = view->session_of ? PL_SIGV4_BUCKET_SESSION : 0,
                                       .time_ms = now_ms};
     if (out->access_key.len && out->secret_key.len) {
         return PAIL_OK;
@@ -105,7 +113,11 @@ pail_code pl_s3_sign(struct pl_s3 *s3, const struct pl_s3_view *view, const stru
         }
     }
     struct pl_aws_keys *held;
-    pail_code rc = identify(s3, view->region, a->now_ms, &who, &held, err);
+    pail_code rc = identify(s3, view, a->now_ms, &who, &held, err);
+    if (a->memo) {
+        ((struct pl_s3_memo *)a->memo)->session_until =
+            view->session_of && held ? held->expires_ms : 0;
+    }
     rc = rc || payload_hash ? rc : hash_of(r, hex, err);
     if (rc) {
         pl_aws_keys_release(held);
@@ -172,9 +184,9 @@ pail_code pl_s3_presign(struct pl_dialect *d, struct pl_op *op, struct pl_attemp
     struct pl_sigv4_identity who;
     struct pl_sigv4 *v4;
     struct pl_header type = {PL_STR("content-type"), pl_str_c(op->in.presign.content_type)};
-    pl_s3_view(s3, op->bucket, &view);
+    pl_s3_view_op(s3, op, &view);
     struct pl_aws_keys *held;
-    pail_code rc = identify(s3, view.region, a->now_ms, &who, &held, err);
+    pail_code rc = identify(s3, &view, a->now_ms, &who, &held, err);
     rc = rc ? rc : pl_s3_locate(s3, &view, op->bucket, op->key, &r, &target, err);
     if (rc) {
         goto out;

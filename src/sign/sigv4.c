@@ -211,7 +211,9 @@ pail_code pl_sigv4_sign(struct pl_sigv4 *s, const struct pl_sigv4_identity *who,
                         struct pail_error **err)
 {
     struct pl_header all[PL_CANONICAL_MAX];
-    struct pl_header token = {PL_STR("x-amz-security-token"), who->token};
+    struct pl_header token = {who->flags & PL_SIGV4_BUCKET_SESSION ? PL_STR("x-amz-s3session-token")
+                                                                   : PL_STR("x-amz-security-token"),
+                              who->token};
     struct pl_str query = r->target;
     size_t count = 0;
     (void)pl_str_split(&query, '?');
@@ -259,7 +261,10 @@ static bool build_query(struct pl_sigv4 *s, const struct pl_sigv4_identity *who,
     pl_url_query_add(&s->query, "X-Amz-Expires", pl_buf_view(&s->text));
     pl_url_query_add(&s->query, "X-Amz-SignedHeaders", pl_buf_view(&s->signed_names));
     if (who->token.len && !(who->flags & PL_SIGV4_TOKEN_UNSIGNED)) {
-        pl_url_query_add(&s->query, "X-Amz-Security-Token", who->token);
+        pl_url_query_add(&s->query,
+                         who->flags & PL_SIGV4_BUCKET_SESSION ? "X-Amz-S3session-Token"
+                                                              : "X-Amz-Security-Token",
+                         who->token);
     }
     return fits;
 }

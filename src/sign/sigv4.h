@@ -17,10 +17,11 @@
 enum pl_sigv4_flags {
     /* What S3 wants: the path signed as it is on the wire, and x-amz-content-sha256 sent. */
     PL_SIGV4_S3 = 0,
-    PL_SIGV4_ENCODE_PATH = 1,    /* every other service: the path is encoded once more */
-    PL_SIGV4_NORMALIZE_PATH = 2, /* ... after "." and ".." and "//" are resolved */
-    PL_SIGV4_NO_HASH_HEADER = 4, /* ... and x-amz-content-sha256 is not sent */
-    PL_SIGV4_TOKEN_UNSIGNED = 8, /* a few: the session token is added after signing */
+    PL_SIGV4_ENCODE_PATH = 1,     /* every other service: the path is encoded once more */
+    PL_SIGV4_NORMALIZE_PATH = 2,  /* ... after "." and ".." and "//" are resolved */
+    PL_SIGV4_NO_HASH_HEADER = 4,  /* ... and x-amz-content-sha256 is not sent */
+    PL_SIGV4_TOKEN_UNSIGNED = 8,  /* a few: the session token is added after signing */
+    PL_SIGV4_BUCKET_SESSION = 16, /* S3: the token is of a directory bucket's session */
     PL_SIGV4_GENERAL = PL_SIGV4_ENCODE_PATH | PL_SIGV4_NORMALIZE_PATH | PL_SIGV4_NO_HASH_HEADER
 };
 

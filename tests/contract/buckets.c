@@ -87,7 +87,7 @@ static void test_bucket__what_is_in_a_missing_one_is_bucket_not_found(void)
 {
     pail_bucket *b = NULL;
     char name[80];
-    snprintf(name, sizeof name, "%s-gone", bucket_name);
+    snprintf(name, sizeof name, "gone-%s", bucket_name);
     OK(pail_bucket_open(client, name, &b, &err));
     CODE(pail_get(b, "k", PAIL_BUF(name, sizeof name), NULL, NULL, &err), PAIL_E_BUCKET_NOT_FOUND);
     CODE(pail_put(b, "k", PAIL_BUF("x", 1), NULL, NULL, &err), PAIL_E_BUCKET_NOT_FOUND);

@@ -20,9 +20,13 @@ HOSTS = {
     'obs': 'http://obs.cn-north-4.myhuaweicloud.com',
     'spaces': 'http://fra1.digitaloceanspaces.com',
 }
+BUCKET_END = {'directory': '--use1-az4--x-s3'}
+HOSTS['directory'] = HOSTS['aws']
 HOSTS['gcs-hmac'] = HOSTS['gcs-xml']  # gs: by an HMAC key
-SERVER = {'aws': ['--domain', 's3.us-east-1.amazonaws.com']}
-SETTINGS = {'garage': 'aws_region=garage', 'gcs-hmac': 'google_hmac_access_id=test,google_hmac_secret=testsecret'}  # nothing but its configuration tells the region
+SERVER = dict.fromkeys(('aws', 'directory'), ['--domain', 's3.us-east-1.amazonaws.com'])
+# garage: nothing but its configuration tells the region
+SETTINGS = {'garage': 'aws_region=garage', 'directory': 's3_list_directory_buckets=true',
+            'gcs-hmac': 'google_hmac_access_id=test,google_hmac_secret=testsecret'}
 
 
 def main():
@@ -37,6 +41,8 @@ def main():
     env.update(PAIL_TEST_SCRIPTED_ENDPOINT=HOSTS.get(name, here), PAIL_TEST_SCRIPTED_ACCESS_KEY='test',
                PAIL_TEST_SCRIPTED_SECRET_KEY='testsecret', AWS_CONFIG_FILE='/nonexistent',
                AWS_SHARED_CREDENTIALS_FILE='/nonexistent')
+    if name in BUCKET_END:
+        env['PAIL_CONTRACT_BUCKET_END'] = BUCKET_END[name]
     settings = [SETTINGS[name]] if name in SETTINGS else []
     if name in HOSTS:
         settings.append('proxy_url=' + here)

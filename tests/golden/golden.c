@@ -1,7 +1,8 @@
 /* Golden cases: FOLDER/<operation>/<case>/ has op.json (settings, time, operation), request.http
  * (what is built of it, signed), response.http (what a service answers) and result.json (what comes
  * of that). Where the dialect learned something and asks again, or has more to ask, request-2.http
- * and response-2.http follow. Heads have LF line ends; bodies are byte for byte.
+ * and response-2.http follow; errand.http and errand-response.http are what is asked before, where
+ * op.json has "errands". Heads have LF line ends; bodies are byte for byte.
  *
  *     golden FOLDER          compares; TAP
  *     golden --write FOLDER  writes request*.http and result.json anew, for review */
@@ -36,6 +37,7 @@ struct golden {
     struct pl_attempt attempt;
     struct pl_body body;
     char *body_text;
+    int errands; /* exchanges of errands so far */
     bool failed;
 };
 
@@ -376,7 +378,7 @@ static void fill_op(struct golden *g)
 
 /* ---- Requests */
 
-static void check_request(struct golden *g, struct pl_http_request *r, int round)
+static void check_request(struct golden *g, struct pl_http_request *r, const char *name, int round)
 {
     struct pl_buf text = PL_BUF_MAX(1 << 20);
     pl_buf_printf(&text, "%s %s HTTP/1.1\nhost: %s\n", r->method, r->target, pl_http_host(r));
@@ -393,7 +395,7 @@ static void check_request(struct golden *g, struct pl_http_request *r, int round
     if (r->body) {
         pl_buf_add(&text, r->body->ptr, (size_t)r->body->len);
     }
-    check_file(g, "request.http", round, text.ptr, text.len);
+    check_file(g, name, round, text.ptr, text.len);
     pl_buf_dispose(&text);
 }
 
@@ -406,10 +408,10 @@ struct answer {
     struct pl_sum_value sum;
 };
 
-static bool read_answer(struct golden *g, struct answer *a, int round)
+static bool read_answer(struct golden *g, struct answer *a, const char *name, int round)
 {
     char path[2048];
-    path_of(g, path, sizeof path, "response.http", round);
+    path_of(g, path, sizeof path, name, round);
     a->text = read_file(path, &a->len);
     if (!a->text) {
         return false;
@@ -570,6 +572,46 @@ static void check_results(struct golden *g, json_t *results)
     free(text);
 }
 
+/* One errand to its end. */
+static pail_code run_errand(struct golden *g, uint64_t what, struct pail_error **err)
+{
+    struct pl_errand *e = g->dialect->ops->errand(g->dialect, &g->op, what, err);
+    struct answer a = {0};
+    enum pl_errand_step step = PL_ERRAND_SEND;
+    for (bool first = true; e && step == PL_ERRAND_SEND && !g->failed; first = false) {
+        struct pl_http_request r = {0};
+        step = e->next(e, g->attempt.now_ms, first ? NULL : &a.r, &r, err);
+        pl_http_response_dispose(&a.r);
+        free(a.text);
+        a = (struct answer){0};
+        if (step == PL_ERRAND_SEND) {
+            check_request(g, &r, "errand.http", ++g->errands);
+            g->failed |= !read_answer(g, &a, "errand-response.http", g->errands);
+        }
+        pl_http_request_dispose(&r);
+    }
+    pl_http_response_dispose(&a.r);
+    free(a.text);
+    if (e) {
+        e->free(e);
+    }
+    return step == PL_ERRAND_DONE ? PAIL_OK : *err ? (*err)->code : PAIL_E_INTERNAL;
+}
+
+static pail_code run_errands(struct golden *g, struct pail_error **err)
+{
+    pail_code rc = PAIL_OK;
+    for (int i = 0; i < 8 && !rc && json_is_true(json_object_get(g->spec, "errands")); i++) {
+        struct pl_need need = {0};
+        g->dialect->ops->need(g->dialect, &g->op, g->attempt.now_ms, &need);
+        if (!need.what) {
+            break;
+        }
+        rc = run_errand(g, need.what, err);
+    }
+    return rc;
+}
+
 static void run_rounds(struct golden *g)
 {
     json_t *results = json_array();
@@ -584,6 +626,7 @@ static void run_rounds(struct golden *g)
         const struct pl_dialect_ops *ops = g->dialect->ops;
         bool checks = ops->check_key && g->op.key;
         pail_code rc = checks ? ops->check_key(g->dialect, g->op.key, &err) : PAIL_OK;
+        rc = rc ? rc : run_errands(g, &err);
         if (!rc) {
             rc = g->op.kind == PL_OP_PRESIGN
                      ? ops->presign(g->dialect, &g->op, &g->attempt, &err)
@@ -594,8 +637,8 @@ static void run_rounds(struct golden *g)
         } else if (g->op.kind == PL_OP_PRESIGN || !r.method) {
             json_array_append_new(results, done_json(&g->op));
         } else {
-            check_request(g, &r, round);
-            if (read_answer(g, &a, round)) {
+            check_request(g, &r, "request.http", round);
+            if (read_answer(g, &a, "response.http", round)) {
                 use_answer(g, &a, &v, &err);
                 json_array_append_new(results, verdict_json(&v, &g->op, err));
                 again = v.next == PL_NEXT_LEARNED || v.next == PL_NEXT_MORE;

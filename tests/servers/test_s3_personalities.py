@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import unittest
+import unittest.mock
 
 import s3_scripted_client
 from s3_scripted import crc
@@ -318,6 +319,63 @@ class Spaces(Service):
         self.assertEqual(found['KeyCount'], 3)
         self.fails('InvalidLocationConstraint', self.s3.create_bucket, Bucket='other',
                    CreateBucketConfiguration={'LocationConstraint': 'nyc3'})
+
+
+class Directory(Service):
+    """boto3 makes its sessions here as it does at AWS: it is the judge of the server."""
+
+    name = 'directory'
+    bucket = 'bkt--use1-az4--x-s3'
+
+    def setUp(self):
+        self.server.become(self.name)
+        self.s3 = self.client()
+        # With an endpoint_url boto3 wants a session also of a bucket that is not there yet.
+        self.client(sessions=False).create_bucket(Bucket=self.bucket, CreateBucketConfiguration={
+            'Location': {'Type': 'AvailabilityZone', 'Name': 'use1-az4'},
+            'Bucket': {'Type': 'Directory', 'DataRedundancy': 'SingleAvailabilityZone'}})
+
+    def client(self, sessions=True):
+        """One that is not told how to sign: it finds that by the bucket's name."""
+        from botocore.config import Config
+        disable = {'AWS_S3_DISABLE_EXPRESS_SESSION_AUTH': str(not sessions).lower()}
+        with unittest.mock.patch.dict(os.environ, disable):
+            return s3_scripted_client.boto3.session.Session().client(
+                's3', endpoint_url=self.server.endpoint, region_name=self.region,
+                aws_access_key_id='test', aws_secret_access_key='testsecret',
+                config=Config(retries={'total_max_attempts': 1}))
+
+    def sessions(self):
+        return sum(entry['op'] == 'CreateSession' for entry in self.server.log())
+
+    def test_one_session_signs_many_requests(self):
+        for n in range(20):
+            self.s3.put_object(Bucket=self.bucket, Key='k%d' % n, Body=b'x')
+        self.s3.copy_object(Bucket=self.bucket, Key='copy',
+                            CopySource={'Bucket': self.bucket, 'Key': 'k1'})
+        self.s3.head_bucket(Bucket=self.bucket)
+        keys, token = [], {}
+        while token is not None:
+            page = self.s3.list_objects_v2(Bucket=self.bucket, **token)
+            keys += [item['Key'] for item in page['Contents']]
+            token = ({'ContinuationToken': page['NextContinuationToken']}
+                     if page['IsTruncated'] else None)
+        self.assertNotEqual(keys, sorted(keys))
+        self.assertEqual(sorted(keys), sorted(['copy'] + ['k%d' % n for n in range(20)]))
+        self.assertEqual(self.sessions(), 1)
+
+    def test_what_it_refuses(self):
+        where = {'Bucket': self.bucket, 'Key': 'k'}
+        self.fails('NotImplemented', self.s3.put_object, Body=b'', Tagging='a=b', **where)
+        self.fails('NotImplemented', self.s3.put_object, Body=b'', ACL='private', **where)
+        self.fails('InvalidArgument', self.s3.list_objects_v2, Bucket=self.bucket, Prefix='a')
+        self.fails('NotImplemented', self.s3.list_objects_v2, Bucket=self.bucket, StartAfter='a')
+        other = self.s3.generate_presigned_url('get_object', Params=where)
+        self.assertIn('X-Amz-S3session-Token=', other)
+
+    def test_buckets_are_listed_by_themselves(self):
+        self.assertEqual([item['Name'] for item in self.s3.list_directory_buckets()['Buckets']],
+                         [self.bucket])
 
 
 class Liar(Service):

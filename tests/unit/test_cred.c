@@ -111,7 +111,8 @@ static void test_aws__nothing_there_is_no_error(void)
 
 static void test_aws__default_profile_of_both_files_with_its_origin(void)
 {
-    begin("[default]\nregion = eu-west-3\ns3 =\n  addressing_style = virtual\nmax_attempts = 7\n",
+    begin("[default]\nregion = eu-west-3\ns3 =\n  addressing_style = virtual\n"
+          "  use_accelerate_endpoint = true\nmax_attempts = 7\n",
           "\n[default]\naws_access_key_id = AK\naws_secret_access_key = SK\naws_session_token=T");
     CHECK_INT(apply(), PAIL_OK);
     check_setting("aws_access_key_id", "AK");
@@ -119,6 +120,7 @@ static void test_aws__default_profile_of_both_files_with_its_origin(void)
     check_setting("aws_session_token", "T");
     check_setting("aws_region", "eu-west-3");
     check_setting("s3_style", "virtual");
+    check_setting("s3_accelerate", "true");
     check_setting("max_attempts", "7");
     CHECK_STR(pl_settings_origin(&s, "aws_access_key_id"),
               "profile default in ~/.aws/credentials line 3");

@@ -148,6 +148,39 @@ static void test_service__gives_its_address_by_name_and_region(void)
     unmake(&m);
 }
 
+static void check_refused(const char *const *pairs, const char *words)
+{
+    struct made m;
+    make(&m, pairs);
+    CHECK_INT(m.rc, PAIL_E_BAD_CONFIG);
+    CHECK(m.err && strstr(pail_error_message(m.err), words));
+    unmake(&m);
+}
+
+static void test_region__empty_is_an_error_that_says_how(void)
+{
+    const char *empty[] = {"aws_region", "", NULL};
+    check_refused(empty, "a region must be set");
+    struct made m = {0};
+    struct pl_provider_env env = {.settings = &m.settings};
+    CHECK_INT(pl_settings_set(&m.settings, "aws_region", "", "environment AWS_REGION", NULL),
+              PAIL_OK);
+    CHECK_INT(pl_s3_dialect_new(&env, &m.dialect, NULL), PAIL_OK);
+    CHECK_STR(((struct pl_s3 *)m.dialect)->region, "us-east-1");
+    m.dialect->ops->free(m.dialect);
+    pl_settings_dispose(&m.settings);
+}
+
+static void test_accelerate__is_refused_where_it_is_not(void)
+{
+    const char *fips[] = {"s3_accelerate", "true", "aws_use_fips_endpoint", "true", NULL};
+    const char *china[] = {"s3_accelerate", "true", "aws_region", "cn-north-1", NULL};
+    const char *other[] = {"s3_accelerate", "true", "aws_endpoint_url", "http://host", NULL};
+    check_refused(fips, "no transfer acceleration with aws_use_fips_endpoint");
+    check_refused(china, "no transfer acceleration with cn-north-1");
+    check_refused(other, "s3_accelerate cannot be combined with an endpoint of your own");
+}
+
 static void test_region__learned_of_a_bucket_moves_only_that_bucket(void)
 {
     struct made m;
@@ -280,6 +313,8 @@ int main(void)
     RUN(test_settings__overrule_the_profile_and_say_so);
     RUN(test_settings__wrong_values_are_named);
     RUN(test_service__gives_its_address_by_name_and_region);
+    RUN(test_region__empty_is_an_error_that_says_how);
+    RUN(test_accelerate__is_refused_where_it_is_not);
     RUN(test_region__learned_of_a_bucket_moves_only_that_bucket);
     RUN(test_metadata__round_trips);
     RUN(test_endpoints__follow_the_public_rules);

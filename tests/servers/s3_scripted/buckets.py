@@ -1,6 +1,6 @@
 """Operations on buckets and on many objects at once."""
 
-from . import intake, objects
+from . import directory, intake, objects
 from .errors import S3Error, parse_xml
 from .listing import OWNER, XML, iso
 from .wire import Response
@@ -21,7 +21,8 @@ def list_buckets(srv, req):
                for name in names[:limit]]
     more = (element('ContinuationToken', names[limit - 1]) if len(names) > limit else '')
     return Response(headers=XML, body=document(
-        'ListAllMyBucketsResult', OWNER, element('Buckets', *entries), more,
+        'ListAllMyDirectoryBucketsResult' if srv.settings.directory else 'ListAllMyBucketsResult',
+        OWNER, element('Buckets', *entries), more,
         element('Prefix', prefix) if prefix else ''))
 
 
@@ -44,9 +45,11 @@ def _location(srv, req):
 
 
 def create_bucket(srv, req):
-    if not intake.BUCKET_NAME.fullmatch(req.bucket) or '..' in req.bucket:
+    if srv.settings.directory:
+        directory.check_new_bucket(req)
+    elif not intake.BUCKET_NAME.fullmatch(req.bucket) or '..' in req.bucket:
         raise S3Error('InvalidBucketName', BucketName=req.bucket)
-    region = _location(srv, req)
+    region = srv.settings.region if srv.settings.directory else _location(srv, req)
     if req.bucket in srv.store.buckets:
         owner = srv.store.buckets[req.bucket].owner
         if owner != req.auth.access_key and owner is not None:

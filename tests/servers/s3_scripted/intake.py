@@ -2,7 +2,7 @@
 
 import re
 
-from . import routes, sigv4, sums, wire
+from . import directory, routes, sigv4, sums, wire
 from .data import BLOCK
 from .errors import S3Error
 
@@ -92,6 +92,9 @@ def authenticate(srv, req):
     req.auth = sigv4.parse(req)
     if srv.anonymous or srv.settings.anonymous:
         return
+    if srv.settings.directory:
+        directory.verify(srv, req)
+        return
     sigv4.verify(req.auth, req, srv.credentials, srv.now(), srv.settings.ignore_token)
     if req.auth.kind == 'anonymous':
         _check_public(srv, req)
@@ -118,6 +121,8 @@ def _check_public(srv, req):
 def check_refused(srv, req):
     """Headers and operations that the personality does not take."""
     settings = srv.settings
+    if settings.directory:
+        directory.check(srv, req)
     answer = settings.refuse_ops.get(req.op)
     if answer:
         refuse(answer)

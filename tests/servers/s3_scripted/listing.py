@@ -62,7 +62,7 @@ def walk(names, shown, prefix, delimiter, after, skip_prefix, limit):
     return items, False
 
 
-def _count(query, name, most=1000):
+def count(query, name, most=1000):
     text = query.get(name)
     if text is None or text == '':
         return most
@@ -108,7 +108,7 @@ def _read_token(text):
                   ArgumentName='continuation-token')
 
 
-def _contents(version, name, encode, owner):
+def contents(version, name, encode, owner):
     sums = ''.join(element('ChecksumAlgorithm', algorithm) for algorithm in version.sums)
     if version.sum_type:
         sums += element('ChecksumType', version.sum_type)
@@ -119,7 +119,7 @@ def _contents(version, name, encode, owner):
 
 
 def _entries(bucket, items, encode, owner):
-    keys = [_contents(bucket.visible(name), name, encode, owner)
+    keys = [contents(bucket.visible(name), name, encode, owner)
             for kind, name in items if kind == 'key']
     prefixes = [element('CommonPrefixes', element('Prefix', encode.prefix(name)))
                 for kind, name in items if kind == 'prefix']
@@ -130,7 +130,7 @@ def list_v1(srv, req):
     bucket = srv.bucket(req)
     query = req.query
     prefix, delimiter = query.get('prefix', ''), query.get('delimiter', '')
-    marker, limit = query.get('marker', ''), _count(query, 'max-keys')
+    marker, limit = query.get('marker', ''), count(query, 'max-keys')
     encode = Encoder(srv, query)
     after = '' if encode.mode == 'loop' and encode.on else marker
     skip = bool(delimiter) and after.endswith(delimiter)
@@ -153,7 +153,7 @@ def list_v2(srv, req):
     bucket = srv.bucket(req)
     query = req.query
     prefix, delimiter = query.get('prefix', ''), query.get('delimiter', '')
-    start, limit = query.get('start-after', ''), _count(query, 'max-keys')
+    start, limit = query.get('start-after', ''), count(query, 'max-keys')
     token = query.get('continuation-token')
     encode = Encoder(srv, query)
     after, skip = (start, False) if srv.settings.start_after else ('', False)
@@ -210,7 +210,7 @@ def list_versions(srv, req):
     bucket = srv.bucket(req)
     query = req.query
     prefix, delimiter = query.get('prefix', ''), query.get('delimiter', '')
-    limit = _count(query, 'max-keys')
+    limit = count(query, 'max-keys')
     encode = Encoder(srv, query)
     if 'version-id-marker' in query and 'key-marker' not in query:
         raise S3Error('InvalidArgument', 'A version-id marker cannot be specified without a key '
@@ -234,11 +234,19 @@ def list_versions(srv, req):
         element('IsTruncated', 'true' if truncated else 'false'), *entries))
 
 
+def upload_entry(upload, encode):
+    return element('Upload', element('Key', encode(upload.key)),
+                   element('UploadId', upload.upload_id),
+                   Markup('<Initiator><ID>scripted</ID></Initiator>'), OWNER,
+                   element('StorageClass', upload.draft.storage_class),
+                   element('Initiated', iso(upload.created)))
+
+
 def list_uploads(srv, req):
     bucket = srv.bucket(req)
     query = req.query
     prefix, delimiter = query.get('prefix', ''), query.get('delimiter', '')
-    limit = _count(query, 'max-uploads')
+    limit = count(query, 'max-uploads')
     encode = Encoder(srv, query)
     key_marker, id_marker = query.get('key-marker', ''), query.get('upload-id-marker', '')
     uploads = sorted(bucket.uploads.values(), key=lambda u: (u.key, u.created, u.upload_id))
@@ -261,11 +269,7 @@ def list_uploads(srv, req):
         last = (common or upload.key, '' if common else upload.upload_id)
         entries.append(
             element('CommonPrefixes', element('Prefix', encode.prefix(common))) if common else
-            element('Upload', element('Key', encode(upload.key)),
-                    element('UploadId', upload.upload_id),
-                    Markup('<Initiator><ID>scripted</ID></Initiator>'), OWNER,
-                    element('StorageClass', upload.draft.storage_class),
-                    element('Initiated', iso(upload.created))))
+            upload_entry(upload, encode))
     return Response(headers=XML, body=document(
         'ListMultipartUploadsResult', element('Bucket', bucket.name),
         element('KeyMarker', encode(key_marker)), element('UploadIdMarker', id_marker),

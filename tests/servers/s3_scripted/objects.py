@@ -99,7 +99,7 @@ def draft(srv, req, headers=None):
         raise S3Error('MetadataTooLarge', MaxSizeAllowed=2048)
     if headers.get('x-amz-tagging'):
         version.tags = parse_tags(headers['x-amz-tagging'])
-    version.storage_class = headers.get('x-amz-storage-class', 'STANDARD')
+    version.storage_class = headers.get('x-amz-storage-class', srv.settings.storage_classes[0])
     if version.storage_class not in srv.settings.storage_classes:
         raise S3Error('InvalidStorageClass', StorageClassRequested=version.storage_class)
     version.sse = parse_sse(headers)
@@ -107,9 +107,9 @@ def draft(srv, req, headers=None):
     return version
 
 
-def content_etag(version, data):
+def content_etag(srv, version, data):
     """MD5, except where the service has something opaque."""
-    if version.sse.get(SSE, '').startswith('aws:kms') or SSE_C + 'algorithm' in version.sse:
+    if srv.settings.directory or version.sse.get(SSE, '').startswith('aws:kms') or SSE_C + 'algorithm' in version.sse:
         return random_etag()
     return quoted_md5(data)
 
@@ -153,7 +153,7 @@ def put_object(srv, req):
         version.etag = random_etag(1)
     else:
         version.data = Bytes(req.body)
-        version.etag = content_etag(version, req.body)
+        version.etag = content_etag(srv, version, req.body)
     headers = []
     if req.sum:
         version.sums = {req.sum[0]: req.sum[1]}
@@ -434,7 +434,7 @@ def copy_object(srv, req):
     if isinstance(source.data, Gen) or source.size > HASHED_COPY_MAX:
         version.etag = random_etag()
     else:
-        version.etag = content_etag(version, whole(source.data))
+        version.etag = content_etag(srv, version, whole(source.data))
     algorithm = req.headers.get('x-amz-checksum-algorithm', '').upper()
     if algorithm in sums.ALGORITHMS:
         version.sums = {algorithm: sums.compute(algorithm, source.data.chunks(0, source.size))}

@@ -84,6 +84,10 @@ PLAIN = {
     'create_body': 'any',           # any | strict (wrong constraint 400) | refused
     'create_again': (409, 'BucketAlreadyOwnedByYou', None),
     'double_slash_is_bucket': False,
+    # directory buckets
+    'directory': False,
+    'session_seconds': 300.0,
+    'page_max': 1000,
     # rates
     'key_rate': 0.0,                # seconds that must pass between two writes to one key
 }
@@ -285,6 +289,19 @@ ROWS = {
         'cond_multipart': 'ignored', 'cond_copy': 'ignored', 'cond_delete': 'ignored',  # judged
         'create_body': 'refused',
         'refuse': (('*', 'x-amz-server-side-encryption', 'aws:kms') + NO_HEADER,),
+    },
+    'directory': {
+        'directory': True,
+        'page_max': 7,
+        'multipart_etag': 'random',
+        'delete_sums': ALL_SUMS,
+        'storage_classes': ('EXPRESS_ONEZONE',),
+        'uploads_block_delete': True,
+        'refuse_ops': dict.fromkeys(
+            ('GetBucketAcl', 'PutBucketAcl', 'GetObjectAcl', 'PutObjectAcl', 'PutObjectTagging',
+             'GetObjectTagging', 'DeleteObjectTagging', 'PutBucketTagging', 'GetBucketTagging',
+             'DeleteBucketTagging', 'GetBucketVersioning', 'PutBucketVersioning',
+             'ListObjectVersions'), NO_HEADER),
     },
     'liar': {
         'region_check': 'any',

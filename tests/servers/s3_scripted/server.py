@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 
-from . import buckets, control, faults, intake, listing, multipart, objects, routes, wire
+from . import buckets, control, directory, faults, intake, listing, multipart, objects, routes, wire
 from .data import BLOCK, generated
 from .errors import S3Error, error_body
 from .personality import ROWS, Settings
@@ -78,6 +78,7 @@ class Server:
     def reset(self):
         """Forget all objects; the special buckets come back."""
         self.store = Store()
+        self.sessions = {}
         for name, kind in (('gen', GenBucket), ('sink', Bucket)):
             bucket = kind(name, self.settings.region, int(self.now()))
             bucket.hidden = True
@@ -240,7 +241,8 @@ class Server:
         intake.verify_body(self, req)
         with self.store.lock:
             self.local.delete_errors = action.get('delete_errors', {})
-            return OPERATIONS[req.op](self, req)
+            table = directory.OPERATIONS if self.settings.directory else {}
+            return table.get(req.op, OPERATIONS.get(req.op))(self, req)
 
     def reply(self, conn, req, resp, action, entry):
         """Send the answer, as the rule wants it; False when the connection is to end."""

@@ -216,8 +216,9 @@ def _check_signed_names(auth, req):
                       'signed', HeadersNotSigned=', '.join(missing))
 
 
-def _check_token(auth, req, credential, ignore_token):
-    sent = req.headers.get('x-amz-security-token') or req.query.get('X-Amz-Security-Token')
+def _check_token(auth, req, credential, ignore_token, token):
+    sent = req.headers.get(token) or next(
+        (value for name, value in req.query.items() if name.lower() == token), None)
     if ignore_token:
         return
     if credential.expired:
@@ -228,7 +229,8 @@ def _check_token(auth, req, credential, ignore_token):
         raise S3Error('InvalidToken', **{'Token-0': sent})
 
 
-def verify(auth, req, credentials, now, ignore_token=False):
+def verify(auth, req, credentials, now, ignore_token=False, service='s3',
+           token='x-amz-security-token'):
     """Check everything that can be checked before the body is read."""
     if auth.kind == 'anonymous':
         return
@@ -236,10 +238,10 @@ def verify(auth, req, credentials, now, ignore_token=False):
     credential = credentials.get(auth.access_key)
     if credential is None:
         raise S3Error('InvalidAccessKeyId', AWSAccessKeyId=auth.access_key)
-    _check_token(auth, req, credential, ignore_token)
-    if auth.service != 's3':
-        raise _malformed(auth.kind, 'incorrect service "%s". This endpoint belongs to "s3".'
-                         % auth.service)
+    _check_token(auth, req, credential, ignore_token, token)
+    if auth.service != service:
+        raise _malformed(auth.kind, 'incorrect service "%s". This endpoint belongs to "%s".'
+                         % (auth.service, service))
     _check_time(auth, req, now)
     leave_out = ('X-Amz-Signature',) if auth.kind == 'query' else ()
     canonical = canonical_request(req, auth.signed, auth.payload, leave_out)
