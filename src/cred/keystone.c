@@ -397,6 +397,18 @@ static void hint(const struct keystone_errand *e, struct pail_error **err)
     }
 }
 
+/* SPEC Identity API v3 "Token authentication with scoped authorization": 404 for a token that has
+ * ended or never was one; an address without Keystone answers with no error of its form. */
+static bool not_known(const struct keystone_errand *e, const struct pl_http_response *answer)
+{
+    json_t *root = NULL;
+    bool of_keystone = method_of(&e->ask) == BY_TOKEN && !answer->fail && answer->status == 404 &&
+                       !pl_json_parse(pl_buf_view(&answer->body), "the answer", &root, NULL) &&
+                       json_is_object(json_object_get(root, "error"));
+    json_decref(root);
+    return of_keystone;
+}
+
 static enum pl_errand_step keystone_next(struct pl_errand *base, int64_t now_ms,
                                          const struct pl_http_response *answer,
                                          struct pl_http_request *out, struct pail_error **err)
@@ -405,6 +417,14 @@ static enum pl_errand_step keystone_next(struct pl_errand *base, int64_t now_ms,
     (void)now_ms;
     if (answer && !answer->fail && answer->status / 100 == 2) {
         return take(e, answer, err);
+    }
+    if (answer && not_known(e, answer)) {
+        pl_fail(err, PAIL_E_UNAUTHENTICATED,
+                "no token from os_auth_url (%.*s): it does not know the token that it was given "
+                "(HTTP 404)",
+                (int)strcspn(e->ask.auth_url, "?#"), e->ask.auth_url);
+        pl_error_hint(err, "os_auth_token has ended or is of another cloud: get a new one there");
+        return PL_ERRAND_FAIL;
     }
     if (answer) {
         struct pail_error *why = NULL;

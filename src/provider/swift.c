@@ -152,6 +152,29 @@ static pail_code no_way(struct pail_error **err)
     return rc;
 }
 
+/* Names of keystoneauth's plugins. A password that is meant for another service must not go to
+ * Keystone. */
+static pail_code check_type(const struct pl_settings *s, struct pail_error **err)
+{
+    static const char *const known[] = {"password", "v3password", "token",
+                                        "v3token",  "v1password", "v3applicationcredential"};
+    const char *type = given(s, "os_auth_type");
+    for (size_t i = 0; type && i < sizeof known / sizeof *known; i++) {
+        if (strcmp(type, known[i]) == 0) {
+            return PAIL_OK;
+        }
+    }
+    if (!type) {
+        return PAIL_OK;
+    }
+    pl_fail(err, PAIL_E_BAD_CONFIG, "os_auth_type (%s) is \"%.40s\", which is not known here",
+            pl_settings_origin(s, "os_auth_type"), type);
+    pl_error_hint(err,
+                  "password, token, v3applicationcredential or v1password; with any other get a "
+                  "token elsewhere and give os_auth_token");
+    return PAIL_E_BAD_CONFIG;
+}
+
 /* A token with its storage URL is used as it is; then a file or a command that has one; then what
  * can log in. */
 static pail_code choose_mode(struct pl_swift *s, struct pail_error **err)
@@ -175,6 +198,10 @@ static pail_code choose_mode(struct pl_swift *s, struct pail_error **err)
     if (has_url && s->token_command) {
         s->mode = PL_SWIFT_COMMAND;
         return PAIL_OK;
+    }
+    pail_code type = check_type(set, err);
+    if (type) {
+        return type;
     }
     if (is_v1(set)) {
         s->mode = PL_SWIFT_V1;

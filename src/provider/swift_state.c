@@ -26,8 +26,11 @@ pail_code pl_swift_place_read(const char *url, const char *origin, struct pl_swi
     struct pl_url u;
     *out = (struct pl_swift_place){0};
     pail_code rc = pl_url_parse(pl_str_c(url), &u, err);
-    if (rc || u.has_query) {
-        rc = rc ? rc : pl_fail(err, PAIL_E_BAD_CONFIG, "the storage URL has a query");
+    bool no_path = !rc && (u.path.len == 0 || pl_str_is(u.path, "/"));
+    if (rc || u.has_query || no_path) {
+        rc = rc ? rc
+                : pl_fail(err, PAIL_E_BAD_CONFIG, "the storage URL has %s",
+                          no_path ? "no path: it is that of an account" : "a query");
         pl_error_hint(err, "the storage URL (%s) looks like https://HOST/v1/AUTH_account", origin);
         return rc;
     }

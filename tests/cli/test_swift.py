@@ -151,6 +151,26 @@ class Swift(cli.CliTest):
         self.assertIn("os_auth_token", failed.err)
         self.assertNotIn("a-secret", failed.err)
 
+    def test_a_storage_url_without_an_account_is_refused(self):
+        self.only(OS_STORAGE_URL=self.at, OS_AUTH_TOKEN="first")
+        failed = self.fails(10, "ls", "swift://bkt")
+        self.assertIn("no path", failed.err)
+        self.assertEqual(self.server.seen, [])
+
+    def test_a_token_that_keystone_does_not_know_is_not_a_wrong_address(self):
+        answer = b'{"error": {"code": 404, "message": "Could not recognize Fernet token", "title": "Not Found"}}'
+        self.server.keystone = lambda request, body: request.answer(404, {}, answer)
+        self.only(OS_AUTH_URL=self.at + "/v3", OS_AUTH_TOKEN="a-secret", OS_PROJECT_NAME="p")
+        failed = self.fails(5, "ls", "swift://bkt")
+        self.assertIn("does not know the token", failed.err)
+        self.assertNotIn("a-secret", failed.err)
+
+    def test_a_way_to_log_in_that_is_not_known_gets_no_password(self):
+        failed = self.fails(10, "ls", "swift://bkt", env={"OS_AUTH_TYPE": "v3oidcpassword"})
+        self.assertIn("v3oidcpassword", failed.err)
+        self.assertIn("hint", failed.err)
+        self.assertEqual(self.server.seen, [])
+
     def test_what_is_no_keystone_is_said_clearly(self):
         html = b"<html>the-password</html>"
         for answer, words in (
