@@ -179,6 +179,7 @@ static const struct setting {
      {"AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"}},
     {"azure_endpoint_suffix", TEXT, "az", {"azure_storage_endpoint_suffix"}, {0}},
     {"azure_storage_use_emulator", FLAG, "az", {"use_emulator"}, {"AZURE_STORAGE_USE_EMULATOR"}},
+    {"azure_delete_snapshots", FLAG, "az", {0}, {0}},
     {"azure_skip_signature", FLAG, "az", {0}, {"AZURE_SKIP_SIGNATURE"}},
     {"azure_client_id",
      TEXT,

@@ -101,6 +101,30 @@ static pail_code check_url(const struct pl_gcs_auth *a, const char *text, const 
     return rc;
 }
 
+/* Of a service account or a user's login: the endpoints that Google's files name and have named. */
+static pail_code check_token_uri(const struct pl_gcs_auth *a, const char *where,
+                                 struct pail_error **err)
+{
+    struct pl_url url;
+    pail_code rc = a->token_uri ? pl_url_parse(pl_str_c(a->token_uri), &url, err) : PAIL_OK;
+    if (rc || !a->token_uri || (a->own_host && pl_str_ieq(url.host, pl_str_c(a->own_host)))) {
+        return rc;
+    }
+    if (url.tls && url.port == 443 &&
+        (is_google(url.host, "oauth2") || pl_str_ieq(url.host, PL_STR("www.googleapis.com")) ||
+         pl_str_ieq(url.host, PL_STR("accounts.google.com")))) {
+        return PAIL_OK;
+    }
+    rc = pl_fail(err, PAIL_E_BAD_CONFIG,
+                 "%s: \"token_uri\" is %s://%.*s, which is not Google's, and gets no secret", where,
+                 url.tls ? "https" : "http",
+                 (int)(url.host_port.len < 200 ? url.host_port.len : 200), url.host_port.ptr);
+    pl_error_hint(err,
+                  "leave it out: https://oauth2.googleapis.com/token is taken; for a server of "
+                  "yours set gcs_endpoint to the same host");
+    return rc;
+}
+
 /* SPEC google.aip.dev/auth/4117: AWS's metadata service only. */
 static pail_code check_aws_url(const struct pl_gcs_auth *a, const char *text, const char *where,
                                struct pail_error **err)
@@ -220,12 +244,13 @@ static pail_code read_account(struct pl_gcs_auth *a, const json_t *root, const c
                 copy(&a->project, pl_json_text(root, "project_id")) &&
                 copy(&a->token_uri, pl_json_text(root, "token_uri")) &&
                 pl_gcs_set_name(a, "service account", email, where);
-    if (!fine) {
-        return pl_gcs_no_memory(err);
+    pail_code rc = fine ? check_token_uri(a, where, err) : pl_gcs_no_memory(err);
+    if (rc) {
+        return rc;
     }
     struct pl_buf who = PL_BUF_MAX(8192);
     pl_buf_printf(&who, "\"private_key\" in %s", where);
-    pail_code rc = pl_rsa_parse(pl_str_c(pem), pl_buf_rc(&who) ? where : who.ptr, &a->key, err);
+    rc = pl_rsa_parse(pl_str_c(pem), pl_buf_rc(&who) ? where : who.ptr, &a->key, err);
     pl_buf_dispose(&who);
     return rc;
 }
@@ -248,7 +273,7 @@ static pail_code read_user(struct pl_gcs_auth *a, const json_t *root, const char
     bool fine = copy(&a->token_uri, pl_json_text(root, "token_uri")) &&
                 copy(&a->project, pl_json_text(root, "quota_project_id")) &&
                 pl_gcs_set_name(a, "user login", NULL, where);
-    return fine ? PAIL_OK : pl_gcs_no_memory(err);
+    return fine ? check_token_uri(a, where, err) : pl_gcs_no_memory(err);
 }
 
 static pail_code read_headers(struct pl_gcs_external *x, const json_t *headers, const char *where,

@@ -145,6 +145,7 @@ pail_code pl_azure_dialect_new(const struct pl_provider_env *env, struct pl_dial
     az->dialect.ops = &ops;
     az->settings = env->settings;
     az->verify = pl_settings_bool(env->settings, "verify", true);
+    az->deletes_snapshots = pl_settings_bool(env->settings, "azure_delete_snapshots", false);
     pail_code rc = pl_azure_configure(az, env->settings, env->ignore_environment, err);
     if (rc) {
         azure_free(&az->dialect);

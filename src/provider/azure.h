@@ -36,6 +36,7 @@ struct pl_azure {
     const struct pl_settings *settings;
     enum pl_azure_auth auth;
     bool tls, verify;
+    bool deletes_snapshots; /* with their blob; else it stays while it has any */
     uint16_t port;
     char *host, *base_path; /* base_path: "" or "/account" of an emulator */
     char *account;
@@ -70,6 +71,8 @@ PAIL_MUST pail_code pl_azure_configure(struct pl_azure *az, struct pl_settings *
                                        bool ignore_environment, struct pail_error **err);
 
 /* azure_build.c */
+/* SPEC "Delete Blob": a blob with snapshots goes only together with them. */
+void pl_azure_add_snapshots(const struct pl_azure *az, struct pl_http_request *r);
 struct pl_azure_build {
     struct pl_azure *az;
     struct pl_op *op;

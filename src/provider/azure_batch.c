@@ -18,7 +18,7 @@ static pail_code add_call(struct pl_azure_build *b, struct pl_buf *body, size_t 
         return pl_fail(b->err, PAIL_E_UNSUPPORTED, "a name with a backslash is asked for alone");
     }
     if (!name->version) { /* as Delete Blob alone */
-        pl_http_add_c(&sub, "x-ms-delete-snapshots", "include");
+        pl_azure_add_snapshots(az, &sub);
     }
     pl_azure_path(az, b->op->bucket, name->key, &target);
     pl_azure_version(&query, name->version);

@@ -98,14 +98,20 @@ static pail_code build_put(struct pl_azure_build *b)
     return rc ? rc : pl_azure_add_body(b);
 }
 
+void pl_azure_add_snapshots(const struct pl_azure *az, struct pl_http_request *r)
+{
+    if (az->deletes_snapshots) {
+        pl_http_add_c(r, "x-ms-delete-snapshots", "include");
+    }
+}
+
 static pail_code build_delete(struct pl_azure_build *b)
 {
     b->r->method = "DELETE";
     if (b->op->version) {
         pl_azure_version(&b->query, b->op->version);
     } else {
-        /* SPEC "Delete Blob": a blob with snapshots goes only together with them. */
-        pl_http_add_c(b->r, "x-ms-delete-snapshots", "include");
+        pl_azure_add_snapshots(b->az, b->r);
     }
     pl_azure_add_conditions(b, &b->op->cond, "");
     return PAIL_OK;

@@ -62,15 +62,16 @@ static const struct code {
 
 struct answer {
     struct pl_arena *arena;
-    struct pl_str code, message;
+    struct pl_str code, message, detail;
 };
 
 static pail_code on_close(void *ctx, int depth, struct pl_str name, struct pl_str text)
 {
     struct answer *a = ctx;
-    struct pl_str *to = pl_str_is(name, "Code")      ? &a->code
-                        : pl_str_is(name, "Message") ? &a->message
-                                                     : NULL;
+    struct pl_str *to = pl_str_is(name, "Code")                        ? &a->code
+                        : pl_str_is(name, "Message")                   ? &a->message
+                        : pl_str_is(name, "AuthenticationErrorDetail") ? &a->detail
+                                                                       : NULL;
     if (depth == 2 && to) {
         char *copy = pl_arena_dup(a->arena, text);
         *to = pl_str_c(copy);
@@ -93,7 +94,7 @@ static struct answer read_answer(struct pl_arena *arena, const struct pl_http_re
     rc = rc ? rc : pl_xml_finish(&xml, NULL);
     pl_xml_dispose(&xml);
     if (rc) {
-        a.code = a.message = (struct pl_str){0};
+        a.code = a.message = a.detail = (struct pl_str){0};
     }
     struct pl_str header = pl_http_header(r, "x-ms-error-code");
     a.code = header.len ? header : a.code;
@@ -199,6 +200,12 @@ static void hint(const struct pl_azure *az, struct pl_str name, pail_code code,
                (refused || code == PAIL_E_NOT_FOUND || code == PAIL_E_BUCKET_NOT_FOUND)) {
         pl_error_hint(err, "the request was not signed (azure_skip_signature); what is not public "
                            "is hidden");
+    } else if (pl_str_is(name, "SnapshotsPresent")) {
+        pl_error_hint(err, "the blob has snapshots: delete them first, each by its version "
+                           "(snapshot:TIME), or all with it by azure_delete_snapshots=true");
+    } else if (pl_str_is(name, "InvalidBlobType")) {
+        pl_error_hint(err, "what is there is an append or page blob, which an upload in parts "
+                           "cannot replace: delete it first");
     } else if (pl_str_is(name, "InvalidBlobOrBlock") || pl_str_is(name, "InvalidBlockId")) {
         pl_error_hint(err, "another program has begun an upload of this name; write it whole, or "
                            "wait a week until its blocks are forgotten");
@@ -236,6 +243,15 @@ static void learn_no_crc(struct pl_azure *az, const struct pl_attempt *a, struct
                                .never_applied = true};
 }
 
+static struct pl_str first_line(struct pl_str text)
+{
+    struct pl_str line = pl_str_trim(pl_str_split(&text, '\n'));
+    while (line.len && (line.ptr[line.len - 1] == '.' || line.len > 300)) {
+        line.len--;
+    }
+    return line;
+}
+
 void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attempt *a,
                           const struct pl_http_response *r, struct pl_verdict *out,
                           struct pail_error **err)
@@ -261,11 +277,9 @@ void pl_azure_parse_error(struct pl_azure *az, struct pl_op *op, struct pl_attem
     if (out->next == PL_NEXT_MORE) {
         return;
     }
-    /* The message's later lines are the request's id and the time. */
-    struct pl_str message = said.message, line = pl_str_trim(pl_str_split(&message, '\n'));
-    while (line.len && (line.ptr[line.len - 1] == '.' || line.len > 300)) {
-        line.len--;
-    }
+    /* The message's later lines are the request's id and the time. Of why a request is not
+     * authentic it says nothing; the detail does (a SAS that has ended). */
+    struct pl_str line = first_line(said.detail.len ? said.detail : said.message);
     bool ours = out->code == PAIL_E_EXISTS || out->code == PAIL_E_PRECONDITION ||
                 out->code == PAIL_E_VERSION_NOT_FOUND;
     pl_fail(err, out->code, "%.*s", line.len && !ours ? (int)line.len : 200,

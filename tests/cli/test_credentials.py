@@ -4,6 +4,7 @@ servers are scripted, on loopback; MARK is in every secret and must never be sho
 import base64
 import http.server
 import json
+import pathlib
 import os
 import subprocess
 import threading
@@ -162,7 +163,9 @@ class Credentials(CliTest):
     def test_expired__is_told_as_expired(self):
         sas = "sv=2022-11-02&sp=rl&se=2020-01-01T00:00:00Z&sig=" + MARK
         answers = {"s3": (400, "<Error><Code>ExpiredToken</Code><Message>old</Message></Error>", "ExpiredToken"),
-                   "az": (403, "<Error><Code>AuthenticationFailed</Code><Message>no</Message></Error>", "its end"),
+                   "az": (403, "<Error><Code>AuthenticationFailed</Code><Message>no</Message>"
+                          "<AuthenticationErrorDetail>Signature not valid in the specified time frame: Expiry "
+                          "[Wed, 01 Jan 2020 00:00:00 GMT]</AuthenticationErrorDetail></Error>", "Expiry [Wed, 01 Jan 2020"),
                    "gs": (401, '{"error":{"code":401,"errors":[{"reason":"authError"}],"message":"no"}}', "GOOGLE_OAUTH_ACCESS_TOKEN"),
                    "swift": (401, "<html>no</html>", "has ended")}
         for cloud, url in self.clouds():
@@ -171,6 +174,18 @@ class Credentials(CliTest):
                 self.server.rule = lambda r, _, s=status, b=body: r.give(s, b, Content_Type="application/xml")
                 env = {"AZURE_STORAGE_SAS_TOKEN": sas} if cloud == "az" else self.static()[cloud]
                 self.assertIn(words, self.ask(url, **env))
+
+    def test_secrets_of_a_google_file_go_to_google_alone(self):
+        user = {"type": "authorized_user", "client_id": "c", "client_secret": MARK, "refresh_token": MARK}
+        account = json.loads(pathlib.Path(self.account()).read_text())
+        for token_uri in ("http://0.0.0.0:1/token", "https://oauth2.googleapis.com.example.org/token",
+                          "http://oauth2.googleapis.com/token", "https://example.org/token"):
+            for kind in (user, account):
+                told = self.ask("gs://bucket-x", GOOGLE_APPLICATION_CREDENTIALS=self.write(
+                    "file.json", json.dumps({**kind, "token_uri": token_uri}).encode()))
+                self.assertIn("token_uri", told)
+                self.assertIn("file.json", told)
+                self.assertIn("gets no secret", told)
 
     # ---- files and texts that are not what they should be ----
 

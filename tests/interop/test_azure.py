@@ -185,6 +185,18 @@ class Both:
         self.assertNotEqual(code, 0)
         self.assertIn(b"no such version", err)
 
+    def test_a_blob_with_snapshots_goes_only_when_they_may(self):
+        blob = self.client.upload_blob("d/k", b"first")
+        self.client.upload_blob("d/plain", b"x")
+        blob.create_snapshot()
+        for words in (("rm", self.url("d/k")), ("rm", "-r", self.url("d/"))):
+            code, _, err = servers.run(self.server, self.server.settings(), *words)
+            self.assertNotEqual(code, 0)
+            self.assertIn(b"azure_delete_snapshots", err)
+        self.assertEqual(len(list(self.client.list_blobs(include=["snapshots"]))), 2)
+        self.pail("rm", "-r", "--set", "azure_delete_snapshots=true", self.url("d/"))
+        self.assertEqual(list(self.client.list_blobs(include=["snapshots"])), [])
+
     def test_connection_string_and_wrong_key(self):
         text = (f"AccountName={self.server.account};AccountKey={self.server.key};"
                 f"BlobEndpoint={self.server.endpoint};")
