@@ -137,6 +137,7 @@ struct pl_gw_route {
      * it. */
     void (*run)(struct pl_gw_call *c);
     void (*finish)(struct pl_gw_call *c);
+    const char *params; /* those that it knows beside `param`, blanks between; NULL: none */
 };
 
 /* A body on its way out, block by block, all of one version. */
@@ -202,7 +203,7 @@ const char *pl_gw_decoded(struct pl_gw_call *c, struct pl_str text);
 const char *pl_gw_header(const struct pl_gw_call *c, const char *name);
 /* A number; false: not there or none, then `unset`. *bad: it is there and none. */
 uint32_t pl_gw_number(const struct pl_gw_call *c, const char *name, uint32_t unset, bool *bad);
-/* False: the headers ask for what objects here never have; an error was set. */
+/* False: the headers ask for what is not done here; an error was set. */
 bool pl_gw_can_all(struct pl_gw_call *c);
 /* Content headers and metadata of a put, copy or begun upload. False: an error was set. */
 bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out);

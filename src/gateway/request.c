@@ -214,19 +214,36 @@ static const char *without_aws_chunked(struct pl_gw_call *c, const char *encodin
     return left;
 }
 
-/* What a client believes its object to have must not be dropped unsaid. */
+static bool cannot(struct pl_gw_call *c, struct pl_str header)
+{
+    struct pl_buf b = PL_BUF_MAX(1024);
+    pl_buf_printf(&b, "%.*s asks for what is not done here; leave it out",
+                  (int)(header.len < 80 ? header.len : 80), header.ptr);
+    pl_gw_fail(c, "NotImplemented", pl_buf_rc(&b) ? NULL : b.ptr);
+    pl_buf_dispose(&b);
+    return false;
+}
+
+/* What a client believes its object to have, or its request to do, must not be dropped unsaid. */
 bool pl_gw_can_all(struct pl_gw_call *c)
 {
-    static const char *const headers[] = {"x-amz-server-side-encryption",
-                                          "x-amz-server-side-encryption-customer-algorithm",
-                                          "x-amz-object-lock-mode", "x-amz-object-lock-legal-hold",
-                                          "x-amz-website-redirect-location"};
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        const char *value = pl_gw_header(c, headers[i]);
-        if (value && *value && strcmp(value, "OFF") != 0) {
-            pl_gw_fail(c, "NotImplemented",
-                       "encryption by the server, locks and redirects of objects are not taken");
-            return false;
+    static const struct {
+        const char *beginning, *none; /* none: the value that asks for nothing */
+    } headers[] = {
+        {"x-amz-server-side-encryption", ""},    {"x-amz-copy-source-server-side-encryption", ""},
+        {"x-amz-object-lock-", "OFF"},           {"x-amz-bucket-object-lock-", "false"},
+        {"x-amz-bucket-namespace", "global"},    {"x-amz-grant-", ""},
+        {"x-amz-website-redirect-location", ""}, {"x-amz-write-offset-bytes", ""},
+        {"x-amz-object-annotation-", ""},        {"x-amz-if-match-initiated-time", ""},
+    };
+    for (size_t i = 0; i < c->http->header_count; i++) {
+        struct pl_str name = c->http->headers[i].name,
+                      value = pl_str_trim(c->http->headers[i].value);
+        for (size_t k = 0; value.len && k < sizeof headers / sizeof *headers; k++) {
+            if (starts_without_case(name, pl_str_c(headers[k].beginning)) &&
+                !pl_str_ieq(value, pl_str_c(headers[k].none))) {
+                return cannot(c, name);
+            }
         }
     }
     return true;
