@@ -13,14 +13,26 @@ static bool refuse(struct pl_gw_call *c, const char *code, const char *message)
     return false;
 }
 
+static bool is_one_of(const char *bucket, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], bucket) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* To anybody at all, whatever the rights of who asks. */
+static bool is_served(const struct pl_gateway *g, const char *bucket)
+{
+    return !g->only || is_one_of(bucket, g->only, g->only_count);
+}
+
 bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write)
 {
     const struct pl_gateway *g = c->g;
-    bool served = !g->only;
-    for (size_t i = 0; bucket && i < g->only_count; i++) {
-        served = served || strcmp(g->only[i], bucket) == 0;
-    }
-    if (!c->who || (bucket && !served) || (write && (g->read_only || c->who->read_only))) {
+    if (!c->who || (bucket && !is_served(g, bucket)) || (write && (g->read_only || c->who->read_only))) {
         return false;
     }
     bool mine = !bucket || !c->who->buckets;
@@ -33,15 +45,8 @@ bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write)
 /* What anybody may do: read objects of the buckets that were opened for that, and list them. */
 static bool public_may(const struct pl_gw_call *c)
 {
-    if (c->route->writes || !c->bucket) {
-        return false;
-    }
-    for (size_t i = 0; i < c->g->public_count; i++) {
-        if (strcmp(c->g->public_read[i], c->bucket) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return !c->route->writes && c->bucket && is_served(c->g, c->bucket) &&
+           is_one_of(c->bucket, c->g->public_read, c->g->public_count);
 }
 
 /* ---- the signature ---- */

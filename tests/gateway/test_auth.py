@@ -250,6 +250,20 @@ class Rights(unittest.TestCase):
             self.assertEqual(ask(None, "PUT", "/open/a", b"b"), 403)
             self.assertEqual(ask(None, "GET", "/"), 403)
 
+    def test_a_public_bucket_that_is_not_served(self):
+        first = Server("local:")
+        self.addCleanup(first.stop)
+        for path in ("/open", "/hidden"):
+            self.assertEqual(Request(first, "PUT", path).by_header().send().status, 200)
+            self.assertEqual(Request(first, "PUT", path + "/a", body=b"a").by_header().send().status, 200)
+        second = Server("local:", "--bucket", "open", "--public-read", "open,hidden", home=first.home)
+        self.addCleanup(second.stop)
+        for path in ("/hidden/a", "/hidden"):
+            self.assertEqual(Request(second, "GET", path).send().code, "AccessDenied")
+            self.assertEqual(Request(second, "HEAD", path).send().status, 403)
+            self.assertEqual(Request(second, "GET", path).by_header().send().code, "AccessDenied")
+        self.assertEqual(Request(second, "GET", "/open/a").send().body, b"a")
+
     def test_read_only(self):
         server = Server("memory:", "--read-only")
         self.addCleanup(server.stop)
