@@ -32,7 +32,8 @@ static bool is_served(const struct pl_gateway *g, const char *bucket)
 bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write)
 {
     const struct pl_gateway *g = c->g;
-    if (!c->who || (bucket && !is_served(g, bucket)) || (write && (g->read_only || c->who->read_only))) {
+    if (!c->who || (bucket && !is_served(g, bucket)) ||
+        (write && (g->read_only || c->who->read_only))) {
         return false;
     }
     bool mine = !bucket || !c->who->buckets;
@@ -42,11 +43,35 @@ bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write)
     return mine;
 }
 
-/* What anybody may do: read objects of the buckets that were opened for that, and list them. */
-static bool public_may(const struct pl_gw_call *c)
+static bool is_public(const struct pl_gw_call *c)
 {
-    return !c->route->writes && c->bucket && is_served(c->g, c->bucket) &&
+    return c->bucket && is_served(c->g, c->bucket) &&
            is_one_of(c->bucket, c->g->public_read, c->g->public_count);
+}
+
+/* What anybody may do: read the objects of the buckets that were opened for that as they are now,
+ * and list them. Uploads that are not finished, older versions, tags and ACLs are others' matter.
+ */
+static bool public_may(struct pl_gw_call *c)
+{
+    void (*run)(struct pl_gw_call *) = c->route->run;
+    struct pl_str response = PL_STR("response-");
+    if (!is_public(c) || pl_gw_param(c, "versionId") ||
+        (run != pl_gw_get_object && run != pl_gw_list_v1 && run != pl_gw_list_v2 &&
+         run != pl_gw_head_bucket && run != pl_gw_bucket_location)) {
+        return refuse(c, "AccessDenied", NULL);
+    }
+    /* SPEC S3 GetObject, "Overriding response header values through the request": these need a
+     * signature. */
+    for (size_t i = 0; i < c->param_count; i++) {
+        if (pl_str_starts(pl_str_c(c->params[i].name), response)) {
+            pl_gw_fail(c, "InvalidRequest",
+                       "Request specific response headers cannot be used for anonymous GET "
+                       "requests.");
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- the signature ---- */
@@ -266,7 +291,7 @@ bool pl_gw_admit(struct pl_gw_call *c)
         return !signs || refuse(c, "AccessDenied", "a form is signed by its policy");
     }
     if (!signs) {
-        return public_may(c) || refuse(c, "AccessDenied", NULL);
+        return public_may(c);
     }
     if (!authenticate(c)) {
         return false;

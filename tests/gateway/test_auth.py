@@ -264,6 +264,40 @@ class Rights(unittest.TestCase):
             self.assertEqual(Request(second, "GET", path).by_header().send().code, "AccessDenied")
         self.assertEqual(Request(second, "GET", "/open/a").send().body, b"a")
 
+    def test_what_anybody_may_do(self):
+        server = Server("local:", "--public-read", "open")
+        self.addCleanup(server.stop)
+
+        def ask(method, path, query=(), signed=False, **options):
+            request = Request(server, method, path, query=query, **options)
+            return (request.by_header() if signed else request).send()
+
+        ask("PUT", "/open", signed=True)
+        ask("PUT", "/open/key", signed=True, body=b"bytes", headers={"x-amz-tagging": "a=b"})
+        upload = ask("POST", "/open/begun", {"uploads": ""}, signed=True).texts("UploadId")[0]
+        ask("PUT", "/open/begun", {"uploadId": upload, "partNumber": "1"}, signed=True, body=b"part")
+        let_in = {(name, method) for name, method, *_ in OPERATIONS
+                  if name in ("GetObject", "HeadObject", "ListObjects", "ListObjectsV2", "HeadBucket", "GetBucketLocation")}
+        self.assertEqual(len(let_in), 6)
+        for name, method, path, query, headers, _ in OPERATIONS:
+            path = path.replace("/bucket", "/open")
+            query = {k: upload if k == "uploadId" else v for k, v in query.items()}
+            with self.subTest(operation=name):
+                answer = ask(method, path, query, headers=headers, body=b"x" if method in ("PUT", "POST") else b"")
+                if (name, method) in let_in:
+                    self.assertEqual(answer.status, 200)
+                elif name == "PostObject":  # refused with its fields, before which nobody knows who asks
+                    self.assertEqual(answer.status, 400)
+                else:
+                    self.assertEqual((answer.status, answer.code), (403, "AccessDenied"))
+        for method in ("GET", "HEAD"):
+            self.assertEqual(ask(method, "/open/key", {"versionId": "null"}).status, 403)
+            for name in ("content-type", "expires", "cache-control"):
+                self.assertEqual(ask(method, "/open/key", {"response-" + name: "x"}).status, 400)
+        self.assertEqual(ask("GET", "/open/key", {"response-content-type": "text/html"}).code, "InvalidRequest")
+        self.assertEqual(ask("GET", "/closed/key", {"response-content-type": "text/html"}).code, "AccessDenied")
+        self.assertEqual(ask("GET", "/open/key", {"partNumber": "1"}).body, b"bytes")
+
     def test_read_only(self):
         server = Server("memory:", "--read-only")
         self.addCleanup(server.stop)
