@@ -288,6 +288,11 @@ const char *pl_gw_sum_upper(enum pl_sum sum, char out[PL_GW_SUM_NAME]); /* "SHA2
 /* <ChecksumSHA256> and x-amz-checksum-sha256 of "sha256:BASE64"; nothing for NULL. */
 void pl_gw_sum_text(struct pl_buf *b, const char *checksum);
 bool pl_gw_sum_header(struct pl_gw_call *c, const char *checksum); /* false: it is none of S3's */
+/* The checksum of the body that the headers announce; false: an error was set. */
+bool pl_gw_sum_take(struct pl_gw_call *c);
+/* Whether a part may come with that checksum: its upload's algorithm is no other. False: an error
+ * was set. */
+bool pl_gw_sum_suits_upload(struct pl_gw_call *c);
 /* From the headers; false: an error was set. */
 bool pl_gw_sum_rule_take(struct pl_gw_call *c, struct pl_gw_sum_rule *out);
 /* From the note of an upload, which may be NULL; false: there is none. */

@@ -195,6 +195,22 @@ class Chunked(gateway.GatewayTest):
                     self.assertEqual(back.body, data)
                     self.assertEqual(back.headers["Content-Encoding"], "gzip")
 
+    def test_each_checksum_that_is_announced_is_held_to(self):
+        right = sha256_base64(b"small")
+        for names, trailer, header in (
+                ("x-amz-checksum-sha256,x-amz-checksum-sha1", ("x-amz-checksum-sha256", right), {}),
+                ("x-amz-checksum-foo", ("x-amz-checksum-foo", "zz"), {}), ("x-other", ("x-other", "zz"), {}),
+                ("x-amz-checksum-sha256", ("x-amz-checksum-sha1", "zzz"), {}),
+                ("x-amz-checksum-sha256", ("x-amz-checksum-sha256", right), {"x-amz-checksum-sha1": "A" * 27 + "="}),
+                ("x-amz-checksum-sha256", ("x-amz-checksum-sha256", right), {"x-amz-sdk-checksum-algorithm": "CRC32"})):
+            for kind, signs in (("AWS4-HMAC-SHA256-PAYLOAD-TRAILER", True), ("UNSIGNED-PAYLOAD-TRAILER", False)):
+                headers = {"x-amz-decoded-content-length": "5", "x-amz-trailer": names, **header}
+                request = Request(self.server, "PUT", "/bucket/chunked", headers=headers,
+                                  payload="STREAMING-" + kind).by_header()
+                request.body = chunks(request, b"small", 65536, trailer, signs)
+                self.assertEqual(request.send().code, "InvalidRequest", (names, trailer, header))
+                self.assertIsNone(self.stored("chunked"))
+
     def test_what_is_wrong_is_not_stored(self):
         name = "x-amz-checksum-sha256"
         for data in (b"small and wrong", self.DATA):

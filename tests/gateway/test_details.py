@@ -105,6 +105,20 @@ class Details(gateway.GatewayTest):
                               headers={"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind})
             self.assertEqual(answer.code, "InvalidRequest")
 
+    def test_a_part_with_another_checksum_than_its_uploads(self):
+        begun = self.ask("POST", "/bucket/mixed", query={"uploads": ""}, headers={"x-amz-checksum-algorithm": "SHA256"})
+        upload = begun.texts("UploadId")[0]
+        query = {"uploadId": upload, "partNumber": "1"}
+        answer = self.ask("PUT", "/bucket/mixed", query=query, body=b"x", headers={"x-amz-checksum-crc32": crc(b"x")})
+        self.assertEqual(answer.code, "InvalidRequest")
+        self.assertEqual(self.ask("GET", "/bucket/mixed", query={"uploadId": upload}).texts("PartNumber"), [])
+        answer = self.ask("PUT", "/bucket/mixed", query=query, body=b"x", headers={"x-amz-checksum-sha256": sha(b"x")})
+        self.assertEqual(answer.status, 200)
+        free = self.ask("POST", "/bucket/mixed", query={"uploads": ""}).texts("UploadId")[0]
+        answer = self.ask("PUT", "/bucket/mixed", query={"uploadId": free, "partNumber": "1"}, body=b"x",
+                          headers={"x-amz-checksum-crc32": crc(b"x")})
+        self.assertEqual(answer.status, 200)
+
     def test_parts_that_are_too_small(self):
         upload = self.ask("POST", "/bucket/small", query={"uploads": ""}).texts("UploadId")[0]
         body = ""
