@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import unittest
+import urllib.parse
 import zlib
 
 import gateway
@@ -285,6 +286,22 @@ class Calls(gateway.GatewayTest):
         self.assertEqual(self.ask("PUT", "/bucket/from", headers=copy).code, "InvalidRequest")
         missing = {"x-amz-copy-source": "/bucket/none"}
         self.assertEqual(self.ask("PUT", "/bucket/to", headers=missing).code, "NoSuchKey")
+
+    def test_keys_that_xml_cannot_carry(self):
+        for code in (1, 0x1f, 0xfffe, 0xffff):
+            bucket, key = f"/odd-{code}", "a" + chr(code) + "b"
+            path = bucket + "/" + urllib.parse.quote(key)
+            self.assertEqual(self.ask("PUT", bucket).status, 200)
+            if self.ask("PUT", path, body=b"x").status != 200:
+                continue  # a store that has no such names
+            for query in ({"list-type": "2"}, {}, {"versions": ""}):
+                self.assertEqual(self.ask("GET", bucket, query=query).texts("Key"), ["a\ufffdb"])
+                told = self.ask("GET", bucket, query=dict(query, **{"encoding-type": "url"})).texts("Key")
+                self.assertEqual([urllib.parse.unquote(one) for one in told], [key])
+            begun = self.ask("POST", path, query={"uploads": ""})
+            self.assertEqual(begun.texts("Key"), ["a\ufffdb"])
+            missing = self.ask("GET", path + "c")
+            self.assertEqual(missing.xml.findtext("Key"), "a\ufffdbc")
 
     def test_tags(self):
         self.put("tagged", b"x")
