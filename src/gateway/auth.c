@@ -4,7 +4,7 @@
 #include "base/sys.h"
 #include "codec/url.h"
 
-enum { SKEW_MS = 15 * 60 * 1000 };
+enum { SKEW_MS = 15 * 60 * 1000, EXPIRES_MAX_S = 7 * 24 * 3600 };
 
 static bool refuse(struct pl_gw_call *c, const char *code, const char *message)
 {
@@ -213,19 +213,31 @@ static bool take_payload(struct pl_gw_call *c)
     return true;
 }
 
+/* A number of seconds that is over already, or longer than a link may last. */
+static bool is_no_time(struct pl_str text)
+{
+    uint64_t n = 0;
+    bool negative = text.len > 1 && text.ptr[0] == '-';
+    text = negative ? pl_str_n(text.ptr + 1, text.len - 1) : text;
+    return pl_str_u64(text, &n) && (negative || n < 1 || n > EXPIRES_MAX_S);
+}
+
 static bool claim_of_query(struct pl_gw_call *c)
 {
     const char *algorithm = pl_gw_param(c, "X-Amz-Algorithm");
     if (!algorithm || strcmp(algorithm, "AWS4-HMAC-SHA256") != 0) {
-        pl_gw_fail(c, "InvalidArgument", "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
-        return false;
+        return refuse(c, "AuthorizationQueryParametersError",
+                      "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
+    }
+    if (is_no_time(pl_str_c(pl_gw_param(c, "X-Amz-Expires")))) {
+        return refuse(c, "AccessDenied", "X-Amz-Expires is not 1 to 604800 seconds");
     }
     const char *wrong = pl_sigv4_claim_query(
         &c->claim, pl_str_c(pl_gw_param(c, "X-Amz-Credential")),
         pl_str_c(pl_gw_param(c, "X-Amz-Date")), pl_str_c(pl_gw_param(c, "X-Amz-Expires")),
         pl_str_c(pl_gw_param(c, "X-Amz-SignedHeaders")),
         pl_str_c(pl_gw_param(c, "X-Amz-Signature")));
-    return !wrong || refuse(c, "AccessDenied", wrong);
+    return !wrong || refuse(c, "AuthorizationQueryParametersError", wrong);
 }
 
 /* An HTTP date, whose zone boto3 writes as RFC 5322 has it: "-0000". */
@@ -245,6 +257,28 @@ static bool date_of(struct pl_str text, int64_t *ms)
     return ok;
 }
 
+static bool other_scheme(struct pl_gw_call *c)
+{
+    return refuse(c, "InvalidRequest",
+                  "The authorization mechanism you have provided is not supported. Please use "
+                  "AWS4-HMAC-SHA256.");
+}
+
+/* Signature version 2 is "AWS KEY:SIGNATURE"; other words that begin so are AWS's too. */
+static bool check_scheme(struct pl_gw_call *c, struct pl_str authorization)
+{
+    struct pl_str word = pl_str_split(&authorization, ' '), hmac = PL_STR("AWS4-HMAC-SHA256");
+    if (word.len == 0) {
+        return refuse(c, "AccessDenied", NULL);
+    }
+    if (pl_str_starts(word, hmac)) {
+        return true;
+    }
+    return pl_str_starts(word, PL_STR("AWS"))
+               ? other_scheme(c)
+               : refuse(c, "InvalidArgument", "Unsupported Authorization Type");
+}
+
 static bool claim_of_header(struct pl_gw_call *c, struct pl_str authorization)
 {
     struct pl_str date = pl_http_call_header(c->http, "x-amz-date");
@@ -255,9 +289,15 @@ static bool claim_of_header(struct pl_gw_call *c, struct pl_str authorization)
         char *text = pl_arena_alloc(c->arena, PL_DATE_BASIC_SIZE);
         date = pl_str_c(text ? pl_date_basic(ms, text) : NULL);
     }
-    const char *wrong =
-        pl_sigv4_claim_header(&c->claim, pl_str_trim(authorization), pl_str_trim(date));
-    return !wrong || refuse(c, "AccessDenied", wrong);
+    if (!check_scheme(c, authorization)) {
+        return false;
+    }
+    if (!pl_date_basic_parse(pl_str_trim(date), &ms)) {
+        return refuse(c, "AccessDenied",
+                      "AWS authentication requires a valid Date or x-amz-date header");
+    }
+    const char *wrong = pl_sigv4_claim_header(&c->claim, authorization, pl_str_trim(date));
+    return !wrong || refuse(c, "AuthorizationHeaderMalformed", wrong);
 }
 
 static bool authenticate(struct pl_gw_call *c)
@@ -269,8 +309,8 @@ static bool authenticate(struct pl_gw_call *c)
         pl_gw_fail(c, "InvalidArgument", "Only one auth mechanism allowed");
         return false;
     }
-    if (!(by_query ? claim_of_query(c) : claim_of_header(c, authorization)) || !take_payload(c) ||
-        !in_time(c)) {
+    if (!(by_query ? claim_of_query(c) : claim_of_header(c, pl_str_trim(authorization))) ||
+        !take_payload(c) || !in_time(c)) {
         return false;
     }
     if (pl_hmac_init(&h, NULL)) {
@@ -291,7 +331,7 @@ bool pl_gw_admit(struct pl_gw_call *c)
         return !signs || refuse(c, "AccessDenied", "a form is signed by its policy");
     }
     if (!signs) {
-        return public_may(c);
+        return pl_gw_param(c, "AWSAccessKeyId") ? other_scheme(c) : public_may(c);
     }
     if (!authenticate(c)) {
         return false;

@@ -122,9 +122,10 @@ static bool is_of_any(const char *name)
 {
     static const char all[] =
         "X-Amz-Algorithm X-Amz-Credential X-Amz-Date X-Amz-Expires X-Amz-SignedHeaders "
-        "X-Amz-Signature X-Amz-Security-Token X-Amz-Content-Sha256 x-amz-user-agent";
+        "X-Amz-Signature X-Amz-Security-Token X-Amz-Content-Sha256 x-amz-user-agent "
+        "AWSAccessKeyId Signature Expires"; /* of signature version 2, which auth.c refuses */
     bool amz = strncasecmp(name, "x-amz-", 6) == 0;
-    return amz ? is_one_of(name, all) : strncasecmp(name, "x-", 2) == 0;
+    return is_one_of(name, all) || (!amz && strncasecmp(name, "x-", 2) == 0);
 }
 
 /* The first parameter that may make another operation of the request, or change what it does, and

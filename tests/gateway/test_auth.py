@@ -92,10 +92,26 @@ class Auth(gateway.GatewayTest):
     def test_an_unknown_key_and_a_bad_scheme(self):
         unknown = Request(self.server, "GET", "/bucket", key="nobody").by_header().send()
         self.assertEqual((unknown.status, unknown.code), (403, "InvalidAccessKeyId"))
-        for text in ("AWS key:signature", "Basic abc", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 x=y",
-                     "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=0"):
-            answer = Request(self.server, "GET", "/bucket", headers={"Authorization": text}).send()
-            self.assertEqual((answer.status, answer.code), (403, "AccessDenied"), text)
+        good = Request(self.server, "GET", "/bucket").by_header().headers
+        whole = good["Authorization"]
+        for text, status, code in (
+                ("AWS key:signature", 400, "InvalidRequest"), ("AWS4-ECDSA-P256-SHA256 x=y", 400, "InvalidRequest"),
+                ("Basic abc", 400, "InvalidArgument"), ("Bearer abc", 400, "InvalidArgument"), ("", 403, "AccessDenied"),
+                ("AWS4-HMAC-SHA256", 400, "AuthorizationHeaderMalformed"),
+                ("AWS4-HMAC-SHA256 x=y", 400, "AuthorizationHeaderMalformed"),
+                ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=0", 400, "AuthorizationHeaderMalformed"),
+                (whole.replace("/s3/", "/ec2/"), 400, "AuthorizationHeaderMalformed"), (whole[:-1], 400,
+                 "AuthorizationHeaderMalformed"), (whole.replace("host;", ""), 400, "AuthorizationHeaderMalformed")):
+            answer = Request(self.server, "GET", "/bucket", headers=dict(good, Authorization=text)).send()
+            self.assertEqual((answer.status, answer.code), (status, code), text)
+        undated = Request(self.server, "GET", "/bucket", headers=dict(good, **{"x-amz-date": "today"})).send()
+        self.assertEqual((undated.status, undated.code), (403, "AccessDenied"))
+
+    def test_a_link_of_signature_version_2(self):
+        for method in ("GET", "PUT", "DELETE"):
+            answer = Request(self.server, method, "/bucket/link", query={
+                "AWSAccessKeyId": gateway.KEY, "Signature": "c2lnbmF0dXJl", "Expires": "4000000000"}).send()
+            self.assertEqual((answer.status, answer.code), (400, "InvalidRequest"))
 
     def test_a_clock_that_is_off(self):
         for minutes in (-20, 20):
@@ -132,7 +148,18 @@ class Presigned(gateway.GatewayTest):
         self.assertEqual((late.status, late.code), (403, "AccessDenied"))
         early = self.url("GET", at=now() + datetime.timedelta(hours=1)).send()
         self.assertEqual(early.status, 403)
-        self.assertEqual(self.url("GET", expires=604801).send().status, 403)
+        for expires in (604801, 0, -1):
+            wrong = self.url("GET", expires=expires).send()
+            self.assertEqual((wrong.status, wrong.code), (403, "AccessDenied"))
+        self.assertEqual(self.url("GET", expires=604800).send().status, 200)
+        for name, value in (("X-Amz-Expires", "soon"), ("X-Amz-Expires", "-"), ("X-Amz-Date", "today"),
+                            ("X-Amz-Credential", "a/b"), ("X-Amz-Algorithm", "AWS4"), ("X-Amz-SignedHeaders", "date"),
+                            ("X-Amz-Signature", "0")):
+            for changed in ({name: value}, {name: ""}):
+                request = self.url("GET")
+                request.query.update(changed)
+                wrong = request.send()
+                self.assertEqual((wrong.status, wrong.code), (400, "AuthorizationQueryParametersError"), changed)
 
     def test_it_is_good_for_its_method_key_and_parameters_alone(self):
         self.put("signed", b"by link")
@@ -148,7 +175,7 @@ class Presigned(gateway.GatewayTest):
                 if name in change:
                     request.query[parameter] = change[name]
             answer = request.send()
-            self.assertEqual(answer.status, 403, change)
+            self.assertEqual(answer.status, 400 if "date" in change else 403, change)  # its day is not the key's
         self.assertEqual(self.stored("signed"), b"by link")
 
     def test_a_get_says_what_the_answer_is_called(self):
@@ -326,6 +353,23 @@ class Rights(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("no key was given", done.stderr)
         self.assertEqual(done.stdout, "")
+
+    def test_more_than_the_server_takes_is_said(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.writelines(f"key{n} secret{n}\n" for n in range(65))
+            file.flush()
+            many = ",".join(f"bucket-{n}" for n in range(65))
+            with tempfile.NamedTemporaryFile("w", suffix=".txt") as buckets:
+                buckets.write(f"key secret buckets={many}\n")
+                buckets.flush()
+                for options, text in ((["--credentials", file.name], "more than 64 keys"),
+                                      (["--credentials", buckets.name], "with 64 buckets at most"),
+                                      (["--bucket", many], "more than 64 names"),
+                                      (["--public-read", many], "more than 64 names")):
+                    done = subprocess.run([gateway.BIN, "serve", "--addr", "127.0.0.1:0", *options, "memory:"],
+                                          capture_output=True, text=True, check=False, timeout=30)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""))
+                    self.assertIn(text, done.stderr)
 
     def test_a_key_made_by_pail_is_in_no_log(self):
         server = Server("local:", key=False)
