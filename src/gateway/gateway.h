@@ -207,6 +207,11 @@ uint32_t pl_gw_number(const struct pl_gw_call *c, const char *name, uint32_t uns
 bool pl_gw_can_all(struct pl_gw_call *c);
 /* Content headers and metadata of a put, copy or begun upload. False: an error was set. */
 bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out);
+/* SPEC S3 "Categorizing your storage using tags": in characters, not bytes. */
+enum { PL_GW_TAG_KEY_MAX = 128, PL_GW_TAG_VALUE_MAX = 256 };
+#define PL_GW_TAG_RULE                                                                             \
+    "an object has 10 tags at most, each name once, of 128 characters at most, and values of 256"
+size_t pl_gw_characters(struct pl_str text); /* of UTF-8 */
 /* "a=b&c=d" as tags. */
 bool pl_gw_take_tags(struct pl_gw_call *c, const char *text, pail_attributes *out);
 /* If-Match and so on, with a prefix for the source of a copy ("x-amz-copy-source-"). */
