@@ -216,10 +216,24 @@ static bool check_md5(struct pl_gw_call *c)
            bad(c, "BadDigest", NULL);
 }
 
+/* What nobody announced would be read over, be it a checksum. */
+static bool is_announced(const struct pl_gw_body *b)
+{
+    struct pl_str lines = pl_buf_view(&b->chunked.trailers);
+    size_t came = 0;
+    for (size_t i = 0; i < lines.len; i++) {
+        came += lines.ptr[i] == '\n';
+    }
+    return came <= (b->trailer.ptr ? 1 : 0);
+}
+
 static bool check_sum(struct pl_gw_call *c)
 {
     struct pl_gw_body *b = &c->body;
     struct pl_sum_value v;
+    if (!is_announced(b)) {
+        return bad(c, "InvalidRequest", "a trailer came that x-amz-trailer does not name");
+    }
     if (!b->has_sum) {
         return true;
     }

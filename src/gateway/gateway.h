@@ -293,6 +293,9 @@ const char *pl_gw_sum_upper(enum pl_sum sum, char out[PL_GW_SUM_NAME]); /* "SHA2
 /* <ChecksumSHA256> and x-amz-checksum-sha256 of "sha256:BASE64"; nothing for NULL. */
 void pl_gw_sum_text(struct pl_buf *b, const char *checksum);
 bool pl_gw_sum_header(struct pl_gw_call *c, const char *checksum); /* false: it is none of S3's */
+/* The algorithm of "x-amz-checksum-NAME"; PL_SUM_NONE: not known. *is: it is such a name, and none
+ * of those that say how checksums are to be used. */
+enum pl_sum pl_gw_sum_kind(struct pl_str name, bool *is);
 /* The checksum of the body that the headers announce; false: an error was set. */
 bool pl_gw_sum_take(struct pl_gw_call *c);
 /* Whether a part may come with that checksum: its upload's algorithm is no other. False: an error

@@ -61,9 +61,7 @@ static bool invalid(struct pl_gw_call *c, const char *message)
     return false;
 }
 
-/* The algorithm of x-amz-checksum-NAME. *is: it is such a name, and none of those that say how
- * checksums are to be used. */
-static enum pl_sum kind_of(struct pl_str name, bool *is)
+enum pl_sum pl_gw_sum_kind(struct pl_str name, bool *is)
 {
     static const struct pl_str others[] = {{"mode", 4}, {"type", 4}, {"algorithm", 9}};
     *is = name.len > prefix.len && pl_str_ieq(pl_str_n(name.ptr, prefix.len), prefix);
@@ -85,7 +83,7 @@ static bool take_header(struct pl_gw_call *c)
     struct pl_gw_body *b = &c->body;
     bool of_object = c->route->run == pl_gw_finish_upload, is;
     for (size_t i = 0; i < c->http->header_count; i++) {
-        enum pl_sum kind = kind_of(c->http->headers[i].name, &is);
+        enum pl_sum kind = pl_gw_sum_kind(c->http->headers[i].name, &is);
         struct pl_str value = pl_str_trim(c->http->headers[i].value);
         if (!is) {
             continue;
@@ -115,7 +113,7 @@ static bool take_trailer(struct pl_gw_call *c)
     bool is, comes = c->payload == PL_GW_CHUNKED_TRAILER || c->payload == PL_GW_UNSIGNED_TRAILER;
     while (rest.ptr && rest.len) {
         struct pl_str name = pl_str_trim(pl_str_split(&rest, ','));
-        enum pl_sum kind = kind_of(name, &is);
+        enum pl_sum kind = pl_gw_sum_kind(name, &is);
         if (kind == PL_SUM_NONE || !comes) {
             return invalid(c, comes ? "x-amz-trailer names what is not known here"
                                     : "x-amz-trailer needs a body with a trailer");

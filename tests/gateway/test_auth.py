@@ -228,10 +228,14 @@ class Chunked(gateway.GatewayTest):
                 ("x-amz-checksum-sha256,x-amz-checksum-sha1", ("x-amz-checksum-sha256", right), {}),
                 ("x-amz-checksum-foo", ("x-amz-checksum-foo", "zz"), {}), ("x-other", ("x-other", "zz"), {}),
                 ("x-amz-checksum-sha256", ("x-amz-checksum-sha1", "zzz"), {}),
+                (None, ("x-amz-checksum-sha256", right), {}),
+                ("x-amz-checksum-sha256", ("x-amz-checksum-sha256", right + "\r\nx-amz-checksum-sha1:zzz"), {}),
                 ("x-amz-checksum-sha256", ("x-amz-checksum-sha256", right), {"x-amz-checksum-sha1": "A" * 27 + "="}),
                 ("x-amz-checksum-sha256", ("x-amz-checksum-sha256", right), {"x-amz-sdk-checksum-algorithm": "CRC32"})):
             for kind, signs in (("AWS4-HMAC-SHA256-PAYLOAD-TRAILER", True), ("UNSIGNED-PAYLOAD-TRAILER", False)):
-                headers = {"x-amz-decoded-content-length": "5", "x-amz-trailer": names, **header}
+                if signs and "\n" in trailer[1]:
+                    continue  # the signer here signs one line
+                headers = {"x-amz-decoded-content-length": "5", **({"x-amz-trailer": names} if names else {}), **header}
                 request = Request(self.server, "PUT", "/bucket/chunked", headers=headers,
                                   payload="STREAMING-" + kind).by_header()
                 request.body = chunks(request, b"small", 65536, trailer, signs)

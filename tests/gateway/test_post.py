@@ -183,6 +183,10 @@ class Post(gateway.GatewayTest):
             answer = self.send(bytes(body))
             self.assertTrue(answer.status < 500 or answer.status == 501, (number, answer.status, bytes(body)))
 
+    def test_a_checksum_that_nobody_knows(self):
+        fields = {"x-amz-checksum-xxhash64": "AAAAAAAAAAA="}
+        self.refused(self.post(self.form([["starts-with", "$x-amz-checksum-xxhash64", ""]], fields)), 400, "InvalidRequest")
+
     def test_a_checksum_is_held_against_the_file(self):
         for data, status in ((b"summed", 204), (b"another", 400)):
             fields = {"x-amz-checksum-sha256": gateway.sha256_base64(b"summed")}
