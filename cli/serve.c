@@ -32,19 +32,41 @@ static struct {
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Control bytes, quotes and backslashes as JSON writes them; a log line stays a line. */
-static void quote(FILE *f, const char *s)
+/* The bytes of a character at s that might end a line or steer a terminal: controls, C1 (U+0080 to
+ * U+009F) among them, and U+2028 and U+2029. 0: it is another. Keys are UTF-8. */
+static size_t control_at(const unsigned char *s, unsigned *code)
 {
+    *code = s[0];
+    if (s[0] < 0x20 || s[0] == 0x7f) {
+        return 1;
+    }
+    if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) {
+        *code = s[1];
+        return 2;
+    }
+    if (s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0xa8 || s[2] == 0xa9)) {
+        *code = 0x2000U + s[2] - 0x80U;
+        return 3;
+    }
+    return 0;
+}
+
+/* Control characters, quotes and backslashes as JSON writes them; a log line stays a line. */
+static void quote(FILE *f, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)(text != NULL ? text : "");
+    unsigned code;
     fputc('"', f);
-    for (; s != NULL && *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') {
-            fprintf(f, "\\%c", c);
-        } else if (c < 0x20 || c == 0x7f) {
-            fprintf(f, "\\u%04x", c);
+    while (*s != '\0') {
+        size_t n = control_at(s, &code);
+        if (n != 0) {
+            fprintf(f, "\\u%04x", code);
+        } else if (*s == '"' || *s == '\\') {
+            fprintf(f, "\\%c", *s);
         } else {
-            fputc(c, f);
+            fputc(*s, f);
         }
+        s += n != 0 ? n : 1;
     }
     fputc('"', f);
 }
@@ -102,16 +124,14 @@ static void log_access(const pail_access *a, void *ctx)
 
 /* ---- options ---- */
 
-/* "a,b,c" in place. */
-static size_t split_list(char *text, const char **list)
+/* "a,b,c" in place. False: there are more than LIST_MAX. */
+static bool split_list(char *text, const char **list, size_t *count)
 {
-    size_t n = 0;
-    char *save = NULL;
-    for (char *one = text != NULL ? strtok_r(text, ",", &save) : NULL; one != NULL && n < LIST_MAX;
-         one = strtok_r(NULL, ",", &save)) {
-        list[n++] = one;
+    char *save = NULL, *one = text != NULL ? strtok_r(text, ",", &save) : NULL;
+    for (*count = 0; one != NULL && *count < LIST_MAX; one = strtok_r(NULL, ",", &save)) {
+        list[(*count)++] = one;
     }
-    return n;
+    return one == NULL;
 }
 
 static char *read_text(const char *path)
@@ -177,8 +197,10 @@ static bool add_line(struct keys *k, char *line)
         if (strcmp(word, "read-only") == 0) {
             key->read_only = true;
         } else if (strncmp(word, "buckets=", 8) == 0) {
-            key->bucket_count = split_list(word + 8, k->buckets[k->count]);
             key->buckets = k->buckets[k->count];
+            if (!split_list(word + 8, k->buckets[k->count], &key->bucket_count)) {
+                return false;
+            }
         } else {
             return false;
         }
@@ -198,9 +220,13 @@ static int read_keys(struct keys *k, char *pair, char *file)
     for (char *line = file != NULL ? strtok_r(file, "\n", &save) : NULL; line != NULL;
          line = strtok_r(NULL, "\n", &save)) {
         number++;
+        bool full = k->count == KEYS_MAX;
         if (!add_line(k, line)) {
-            return fail_usage(
-                "--credentials: entry %u is not `ID SECRET [read-only] [buckets=A,B]`", number);
+            return full ? fail_usage("--credentials: more than %d keys; the server takes no more",
+                                     KEYS_MAX)
+                        : fail_usage("--credentials: entry %u is not `ID SECRET [read-only] "
+                                     "[buckets=A,B]` with %d buckets at most",
+                                     number, LIST_MAX);
         }
     }
     return opt.credentials != NULL && k->count == before
@@ -406,9 +432,11 @@ static int run(int argc, char **argv)
     o.read_only = opt.read_only;
     o.connections = (uint32_t)opt.connections;
     o.idle_s = (uint32_t)opt.idle_s;
-    o.bucket_count = split_list(only, buckets);
+    if (!split_list(only, buckets, &o.bucket_count) ||
+        !split_list(open, public_read, &o.public_read_count)) {
+        status = fail_usage("--bucket, --public-read: more than %d names", LIST_MAX);
+    }
     o.buckets = only != NULL ? buckets : NULL;
-    o.public_read_count = split_list(open, public_read);
     o.public_read = open != NULL ? public_read : NULL;
     for (; o.cors_count < opt.cors.count && o.cors_count < LIST_MAX; o.cors_count++) {
         cors[o.cors_count] = opt.cors.items[o.cors_count].name;

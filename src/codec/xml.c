@@ -134,6 +134,18 @@ void pl_xml_dispose(struct pl_xml *x)
     *x = (struct pl_xml){0};
 }
 
+/* XML 1.0 section 2.2: of what UTF-8 can say, these are no characters of XML. */
+size_t pl_xml_illegal(struct pl_str text)
+{
+    unsigned char c = text.len ? (unsigned char)text.ptr[0] : ' ';
+    if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') {
+        return 1;
+    }
+    bool end = text.len >= 3 && c == 0xef && (unsigned char)text.ptr[1] == 0xbf &&
+               (unsigned char)text.ptr[2] >= 0xbe; /* U+FFFE, U+FFFF */
+    return end ? 3 : 0;
+}
+
 bool pl_xml_escape(struct pl_buf *out, struct pl_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -147,7 +159,7 @@ bool pl_xml_escape(struct pl_buf *out, struct pl_str text)
         case '\n': pl_buf_puts(out, "&#xA;"); break;
         case '\t': pl_buf_putc(out, c); break;
         default:
-            if ((unsigned char)c < 0x20) {
+            if (pl_xml_illegal(pl_str_n(text.ptr + i, text.len - i))) {
                 return false;
             }
             pl_buf_putc(out, c);

@@ -38,7 +38,10 @@ PAIL_MUST pail_code pl_xml_feed(struct pl_xml *x, const void *data, size_t n,
 PAIL_MUST pail_code pl_xml_finish(struct pl_xml *x, struct pail_error **err);
 void pl_xml_dispose(struct pl_xml *x);
 
-/* Adds text as it may stand in an element. False: it has a byte that XML 1.0 cannot carry. */
+/* How many bytes a character at the beginning of text has that XML 1.0 cannot carry: control
+ * characters, U+FFFE and U+FFFF. 0: it can. */
+size_t pl_xml_illegal(struct pl_str text);
+/* Adds text as it may stand in an element. False: it has a character that XML 1.0 cannot carry. */
 PAIL_MUST bool pl_xml_escape(struct pl_buf *out, struct pl_str text);
 
 #endif

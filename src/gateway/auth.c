@@ -4,7 +4,7 @@
 #include "base/sys.h"
 #include "codec/url.h"
 
-enum { SKEW_MS = 15 * 60 * 1000 };
+enum { SKEW_MS = 15 * 60 * 1000, EXPIRES_MAX_S = 7 * 24 * 3600 };
 
 static bool refuse(struct pl_gw_call *c, const char *code, const char *message)
 {
@@ -13,14 +13,27 @@ static bool refuse(struct pl_gw_call *c, const char *code, const char *message)
     return false;
 }
 
+static bool is_one_of(const char *bucket, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], bucket) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* To anybody at all, whatever the rights of who asks. */
+static bool is_served(const struct pl_gateway *g, const char *bucket)
+{
+    return !g->only || is_one_of(bucket, g->only, g->only_count);
+}
+
 bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write)
 {
     const struct pl_gateway *g = c->g;
-    bool served = !g->only;
-    for (size_t i = 0; bucket && i < g->only_count; i++) {
-        served = served || strcmp(g->only[i], bucket) == 0;
-    }
-    if (!c->who || (bucket && !served) || (write && (g->read_only || c->who->read_only))) {
+    if (!c->who || (bucket && !is_served(g, bucket)) ||
+        (write && (g->read_only || c->who->read_only))) {
         return false;
     }
     bool mine = !bucket || !c->who->buckets;
@@ -30,18 +43,35 @@ bool pl_gw_may(const struct pl_gw_call *c, const char *bucket, bool write)
     return mine;
 }
 
-/* What anybody may do: read objects of the buckets that were opened for that, and list them. */
-static bool public_may(const struct pl_gw_call *c)
+static bool is_public(const struct pl_gw_call *c)
 {
-    if (c->route->writes || !c->bucket) {
-        return false;
+    return c->bucket && is_served(c->g, c->bucket) &&
+           is_one_of(c->bucket, c->g->public_read, c->g->public_count);
+}
+
+/* What anybody may do: read the objects of the buckets that were opened for that as they are now,
+ * and list them. Uploads that are not finished, older versions, tags and ACLs are others' matter.
+ */
+static bool public_may(struct pl_gw_call *c)
+{
+    void (*run)(struct pl_gw_call *) = c->route->run;
+    struct pl_str response = PL_STR("response-");
+    if (!is_public(c) || pl_gw_param(c, "versionId") ||
+        (run != pl_gw_get_object && run != pl_gw_list_v1 && run != pl_gw_list_v2 &&
+         run != pl_gw_head_bucket && run != pl_gw_bucket_location)) {
+        return refuse(c, "AccessDenied", NULL);
     }
-    for (size_t i = 0; i < c->g->public_count; i++) {
-        if (strcmp(c->g->public_read[i], c->bucket) == 0) {
-            return true;
+    /* SPEC S3 GetObject, "Overriding response header values through the request": these need a
+     * signature. */
+    for (size_t i = 0; i < c->param_count; i++) {
+        if (pl_str_starts(pl_str_c(c->params[i].name), response)) {
+            pl_gw_fail(c, "InvalidRequest",
+                       "Request specific response headers cannot be used for anonymous GET "
+                       "requests.");
+            return false;
         }
     }
-    return false;
+    return true;
 }
 
 /* ---- the signature ---- */
@@ -183,19 +213,31 @@ static bool take_payload(struct pl_gw_call *c)
     return true;
 }
 
+/* A number of seconds that is over already, or longer than a link may last. */
+static bool is_no_time(struct pl_str text)
+{
+    uint64_t n = 0;
+    bool negative = text.len > 1 && text.ptr[0] == '-';
+    text = negative ? pl_str_n(text.ptr + 1, text.len - 1) : text;
+    return pl_str_u64(text, &n) && (negative || n < 1 || n > EXPIRES_MAX_S);
+}
+
 static bool claim_of_query(struct pl_gw_call *c)
 {
     const char *algorithm = pl_gw_param(c, "X-Amz-Algorithm");
     if (!algorithm || strcmp(algorithm, "AWS4-HMAC-SHA256") != 0) {
-        pl_gw_fail(c, "InvalidArgument", "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
-        return false;
+        return refuse(c, "AuthorizationQueryParametersError",
+                      "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
+    }
+    if (is_no_time(pl_str_c(pl_gw_param(c, "X-Amz-Expires")))) {
+        return refuse(c, "AccessDenied", "X-Amz-Expires is not 1 to 604800 seconds");
     }
     const char *wrong = pl_sigv4_claim_query(
         &c->claim, pl_str_c(pl_gw_param(c, "X-Amz-Credential")),
         pl_str_c(pl_gw_param(c, "X-Amz-Date")), pl_str_c(pl_gw_param(c, "X-Amz-Expires")),
         pl_str_c(pl_gw_param(c, "X-Amz-SignedHeaders")),
         pl_str_c(pl_gw_param(c, "X-Amz-Signature")));
-    return !wrong || refuse(c, "AccessDenied", wrong);
+    return !wrong || refuse(c, "AuthorizationQueryParametersError", wrong);
 }
 
 /* An HTTP date, whose zone boto3 writes as RFC 5322 has it: "-0000". */
@@ -215,6 +257,28 @@ static bool date_of(struct pl_str text, int64_t *ms)
     return ok;
 }
 
+static bool other_scheme(struct pl_gw_call *c)
+{
+    return refuse(c, "InvalidRequest",
+                  "The authorization mechanism you have provided is not supported. Please use "
+                  "AWS4-HMAC-SHA256.");
+}
+
+/* Signature version 2 is "AWS KEY:SIGNATURE"; other words that begin so are AWS's too. */
+static bool check_scheme(struct pl_gw_call *c, struct pl_str authorization)
+{
+    struct pl_str word = pl_str_split(&authorization, ' '), hmac = PL_STR("AWS4-HMAC-SHA256");
+    if (word.len == 0) {
+        return refuse(c, "AccessDenied", NULL);
+    }
+    if (pl_str_starts(word, hmac)) {
+        return true;
+    }
+    return pl_str_starts(word, PL_STR("AWS"))
+               ? other_scheme(c)
+               : refuse(c, "InvalidArgument", "Unsupported Authorization Type");
+}
+
 static bool claim_of_header(struct pl_gw_call *c, struct pl_str authorization)
 {
     struct pl_str date = pl_http_call_header(c->http, "x-amz-date");
@@ -225,9 +289,15 @@ static bool claim_of_header(struct pl_gw_call *c, struct pl_str authorization)
         char *text = pl_arena_alloc(c->arena, PL_DATE_BASIC_SIZE);
         date = pl_str_c(text ? pl_date_basic(ms, text) : NULL);
     }
-    const char *wrong =
-        pl_sigv4_claim_header(&c->claim, pl_str_trim(authorization), pl_str_trim(date));
-    return !wrong || refuse(c, "AccessDenied", wrong);
+    if (!check_scheme(c, authorization)) {
+        return false;
+    }
+    if (!pl_date_basic_parse(pl_str_trim(date), &ms)) {
+        return refuse(c, "AccessDenied",
+                      "AWS authentication requires a valid Date or x-amz-date header");
+    }
+    const char *wrong = pl_sigv4_claim_header(&c->claim, authorization, pl_str_trim(date));
+    return !wrong || refuse(c, "AuthorizationHeaderMalformed", wrong);
 }
 
 static bool authenticate(struct pl_gw_call *c)
@@ -239,8 +309,8 @@ static bool authenticate(struct pl_gw_call *c)
         pl_gw_fail(c, "InvalidArgument", "Only one auth mechanism allowed");
         return false;
     }
-    if (!(by_query ? claim_of_query(c) : claim_of_header(c, authorization)) || !take_payload(c) ||
-        !in_time(c)) {
+    if (!(by_query ? claim_of_query(c) : claim_of_header(c, pl_str_trim(authorization))) ||
+        !take_payload(c) || !in_time(c)) {
         return false;
     }
     if (pl_hmac_init(&h, NULL)) {
@@ -261,7 +331,7 @@ bool pl_gw_admit(struct pl_gw_call *c)
         return !signs || refuse(c, "AccessDenied", "a form is signed by its policy");
     }
     if (!signs) {
-        return public_may(c) || refuse(c, "AccessDenied", NULL);
+        return pl_gw_param(c, "AWSAccessKeyId") ? other_scheme(c) : public_may(c);
     }
     if (!authenticate(c)) {
         return false;

@@ -56,45 +56,6 @@ static bool take_md5(struct pl_gw_call *c)
     return ok || bad(c, "InvalidDigest", NULL);
 }
 
-/* With CompleteMultipartUpload it is that of the object, not of the XML. */
-static bool is_of_object(const struct pl_gw_call *c)
-{
-    return c->route->run == pl_gw_finish_upload;
-}
-
-/* x-amz-checksum-NAME, or x-amz-trailer naming one; x-amz-sdk-checksum-algorithm says it too. */
-static bool take_checksum(struct pl_gw_call *c)
-{
-    struct pl_gw_body *b = &c->body;
-    struct pl_str prefix = PL_STR("x-amz-checksum-");
-    struct pl_str trailer = pl_str_trim(pl_http_call_header(c->http, "x-amz-trailer"));
-    for (size_t i = 0; i < c->http->header_count; i++) {
-        struct pl_str name = c->http->headers[i].name;
-        if (name.len <= prefix.len || !pl_str_ieq(pl_str_n(name.ptr, prefix.len), prefix)) {
-            continue;
-        }
-        enum pl_sum kind = pl_sum_by_name(pl_str_n(name.ptr + prefix.len, name.len - prefix.len));
-        if (kind == PL_SUM_NONE || kind == PL_SUM_MD5) {
-            continue; /* x-amz-checksum-mode, -type and -algorithm among them */
-        }
-        if (b->sum_kind != PL_SUM_NONE || b->said_kind != PL_SUM_NONE) {
-            return bad(c, "InvalidRequest", "there is more than one checksum");
-        }
-        if (is_of_object(c)) {
-            b->said_kind = kind;
-            b->said = pl_str_trim(c->http->headers[i].value);
-        } else {
-            b->sum_kind = kind;
-            b->want_sum = pl_str_trim(c->http->headers[i].value);
-        }
-    }
-    if (trailer.len > prefix.len && pl_str_ieq(pl_str_n(trailer.ptr, prefix.len), prefix)) {
-        b->trailer = trailer;
-        b->sum_kind = pl_sum_by_name(pl_str_n(trailer.ptr + prefix.len, trailer.len - prefix.len));
-    }
-    return true;
-}
-
 static bool begin_chunks(struct pl_gw_call *c);
 
 /* For the ETag, where the store keeps it. An MD5 is most of what a large upload costs. Clients that
@@ -114,7 +75,7 @@ bool pl_gw_body_begin(struct pl_gw_call *c)
     b->small = PL_BUF_MAX(PL_GW_KEPT_MAX);
     b->wanted = c->route->body != PL_GW_NO_BODY;
     bool form = c->route->body == PL_GW_FORM; /* what is said of a file stands in its fields */
-    if (!take_length(c) || (!form && (!take_md5(c) || !take_checksum(c)))) {
+    if (!take_length(c) || (!form && (!take_md5(c) || !pl_gw_sum_take(c)))) {
         return false;
     }
     if (c->route->body == PL_GW_XML && b->length != UINT64_MAX && b->length > XML_MAX) {
@@ -255,10 +216,24 @@ static bool check_md5(struct pl_gw_call *c)
            bad(c, "BadDigest", NULL);
 }
 
+/* What nobody announced would be read over, be it a checksum. */
+static bool is_announced(const struct pl_gw_body *b)
+{
+    struct pl_str lines = pl_buf_view(&b->chunked.trailers);
+    size_t came = 0;
+    for (size_t i = 0; i < lines.len; i++) {
+        came += lines.ptr[i] == '\n';
+    }
+    return came <= (b->trailer.ptr ? 1 : 0);
+}
+
 static bool check_sum(struct pl_gw_call *c)
 {
     struct pl_gw_body *b = &c->body;
     struct pl_sum_value v;
+    if (!is_announced(b)) {
+        return bad(c, "InvalidRequest", "a trailer came that x-amz-trailer does not name");
+    }
     if (!b->has_sum) {
         return true;
     }

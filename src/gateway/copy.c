@@ -75,22 +75,33 @@ static bool stat_tags(struct pl_gw_call *c, const struct source *from, pail_attr
     return ok;
 }
 
-static bool says_replace(struct pl_gw_call *c, const char *header)
+/* A directive is COPY, where it is not given, or REPLACE. False: an error was set. */
+static bool take_directive(struct pl_gw_call *c, const char *header, bool *replace)
 {
     const char *text = pl_gw_header(c, header);
-    return text && strcmp(text, "REPLACE") == 0;
+    *replace = text && strcmp(text, "REPLACE") == 0;
+    if (text && !*replace && strcmp(text, "COPY") != 0) {
+        pl_gw_fail(c, "InvalidArgument", "a directive of a copy is COPY or REPLACE");
+        return false;
+    }
+    return true;
 }
 
 /* The attributes of the copy. *kept: they are the source's. */
 static bool take_attributes(struct pl_gw_call *c, const struct source *from, bool *kept)
 {
-    bool replace = says_replace(c, "x-amz-metadata-directive");
-    bool retag = says_replace(c, "x-amz-tagging-directive");
-    const char *tags = pl_gw_header(c, "x-amz-tagging");
+    bool replace, retag;
+    const char *tags = pl_gw_header(c, "x-amz-tagging"),
+               *storage = pl_gw_header(c, "x-amz-storage-class");
     pail_info info;
-    *kept = !replace && !retag;
+    if (!take_directive(c, "x-amz-metadata-directive", &replace) ||
+        !take_directive(c, "x-amz-tagging-directive", &retag)) {
+        return false;
+    }
+    storage = storage && strcmp(storage, "STANDARD") != 0 ? storage : NULL;
+    *kept = !replace && !retag && !storage;
     if (*kept) {
-        return pl_gw_can_all(c);
+        return true;
     }
     if (replace) {
         return pl_gw_take_attributes(c, &c->attr) && (retag || stat_tags(c, from, &c->attr));
@@ -99,7 +110,8 @@ static bool take_attributes(struct pl_gw_call *c, const struct source *from, boo
         return false;
     }
     c->attr = pl_info_attributes(&info);
-    return pl_gw_take_tags(c, tags ? tags : "", &c->attr);
+    c->attr.storage_class = storage ? storage : c->attr.storage_class;
+    return retag ? pl_gw_take_tags(c, tags ? tags : "", &c->attr) : stat_tags(c, from, &c->attr);
 }
 
 static void result(struct pl_gw_call *c, const char *root, const char *etag, int64_t mtime_ms)

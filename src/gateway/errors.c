@@ -8,6 +8,8 @@ static const struct {
 } errors[] = {
     {"AccessDenied", 403, "Access denied"},
     {"AccessForbidden", 403, "Access forbidden"},
+    {"AuthorizationHeaderMalformed", 400, "The Authorization header is not well-formed"},
+    {"AuthorizationQueryParametersError", 400, "The X-Amz- parameters are not well-formed"},
     {"BadDigest", 400, "The checksum that you sent is not that of the bytes that came"},
     {"BadRequest", 400, "The request is not complete"},
     {"BucketAlreadyExists", 409, "The bucket exists already"},

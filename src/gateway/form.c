@@ -277,17 +277,18 @@ bool pl_gw_form_data(struct pl_gw_call *c)
 /* x-amz-checksum-NAME as a field. */
 static bool check_sums(struct pl_gw_call *c)
 {
-    struct pl_str prefix = PL_STR("x-amz-checksum-");
     for (size_t i = 0; i < c->form.count; i++) {
-        struct pl_str name = c->form.fields[i].name;
         struct pl_sum_value v;
         char text[PL_SUM_BASE64_MAX];
-        if (name.len <= prefix.len || !pl_str_ieq(pl_str_n(name.ptr, prefix.len), prefix)) {
+        bool is;
+        enum pl_sum kind = pl_gw_sum_kind(c->form.fields[i].name, &is);
+        if (!is) {
             continue;
         }
-        enum pl_sum kind = pl_sum_by_name(from(name, prefix.len));
-        if (kind == PL_SUM_NONE || kind == PL_SUM_MD5) {
-            continue;
+        if (kind == PL_SUM_NONE) {
+            pl_gw_fail(c, "InvalidRequest",
+                       "the algorithm of an x-amz-checksum- field is not known");
+            return false;
         }
         if (pl_sum_of(kind, c->body.small.ptr, c->body.small.len, &v, NULL) ||
             !pl_str_is(pl_str_trim(c->form.fields[i].value), pl_sum_base64(&v, text))) {

@@ -137,6 +137,7 @@ struct pl_gw_route {
      * it. */
     void (*run)(struct pl_gw_call *c);
     void (*finish)(struct pl_gw_call *c);
+    const char *params; /* those that it knows beside `param`, blanks between; NULL: none */
 };
 
 /* A body on its way out, block by block, all of one version. */
@@ -202,10 +203,15 @@ const char *pl_gw_decoded(struct pl_gw_call *c, struct pl_str text);
 const char *pl_gw_header(const struct pl_gw_call *c, const char *name);
 /* A number; false: not there or none, then `unset`. *bad: it is there and none. */
 uint32_t pl_gw_number(const struct pl_gw_call *c, const char *name, uint32_t unset, bool *bad);
-/* False: the headers ask for what objects here never have; an error was set. */
+/* False: the headers ask for what is not done here; an error was set. */
 bool pl_gw_can_all(struct pl_gw_call *c);
 /* Content headers and metadata of a put, copy or begun upload. False: an error was set. */
 bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out);
+/* SPEC S3 "Categorizing your storage using tags": in characters, not bytes. */
+enum { PL_GW_TAG_KEY_MAX = 128, PL_GW_TAG_VALUE_MAX = 256 };
+#define PL_GW_TAG_RULE                                                                             \
+    "an object has 10 tags at most, each name once, of 128 characters at most, and values of 256"
+size_t pl_gw_characters(struct pl_str text); /* of UTF-8 */
 /* "a=b&c=d" as tags. */
 bool pl_gw_take_tags(struct pl_gw_call *c, const char *text, pail_attributes *out);
 /* If-Match and so on, with a prefix for the source of a copy ("x-amz-copy-source-"). */
@@ -287,6 +293,14 @@ const char *pl_gw_sum_upper(enum pl_sum sum, char out[PL_GW_SUM_NAME]); /* "SHA2
 /* <ChecksumSHA256> and x-amz-checksum-sha256 of "sha256:BASE64"; nothing for NULL. */
 void pl_gw_sum_text(struct pl_buf *b, const char *checksum);
 bool pl_gw_sum_header(struct pl_gw_call *c, const char *checksum); /* false: it is none of S3's */
+/* The algorithm of "x-amz-checksum-NAME"; PL_SUM_NONE: not known. *is: it is such a name, and none
+ * of those that say how checksums are to be used. */
+enum pl_sum pl_gw_sum_kind(struct pl_str name, bool *is);
+/* The checksum of the body that the headers announce; false: an error was set. */
+bool pl_gw_sum_take(struct pl_gw_call *c);
+/* Whether a part may come with that checksum: its upload's algorithm is no other. False: an error
+ * was set. */
+bool pl_gw_sum_suits_upload(struct pl_gw_call *c);
 /* From the headers; false: an error was set. */
 bool pl_gw_sum_rule_take(struct pl_gw_call *c, struct pl_gw_sum_rule *out);
 /* From the note of an upload, which may be NULL; false: there is none. */

@@ -47,9 +47,10 @@ static bool begins(const char *name, const char *value, const char *start)
     return true;
 }
 
-/* Marks the fields that a condition spoke of. */
+/* Marks the fields that a condition spoke of; the bucket, which the path says, is the last. */
 static void mark(const struct pl_gw_call *c, bool *spoken, const char *name)
 {
+    spoken[c->form.count] = spoken[c->form.count] || strcasecmp(name, "bucket") == 0;
     for (size_t i = 0; i < c->form.count; i++) {
         spoken[i] = spoken[i] || pl_str_ieq(c->form.fields[i].name, pl_str_c(name));
     }
@@ -123,7 +124,18 @@ static bool check_one(struct pl_gw_call *c, bool *spoken, json_t *one)
     return true;
 }
 
-/* A field that no condition speaks of, other than those that need none. */
+static bool extra(struct pl_gw_call *c, struct pl_str name)
+{
+    struct pl_buf b = PL_BUF_MAX(256);
+    pl_buf_printf(&b, "Invalid according to Policy: Extra input fields: %.*s",
+                  (int)(name.len < 128 ? name.len : 128), name.ptr);
+    (void)against(c, pl_buf_rc(&b) ? NULL : b.ptr);
+    pl_buf_dispose(&b);
+    return false;
+}
+
+/* False: there is a field that no condition speaks of, other than those that need none, or none
+ * speaks of the bucket: a form is good for the buckets that its policy names. */
 static bool all_spoken(struct pl_gw_call *c, const bool *spoken)
 {
     static const char *const free_of[] = {"policy", "x-amz-signature", "signature",
@@ -137,10 +149,10 @@ static bool all_spoken(struct pl_gw_call *c, const bool *spoken)
             fine = fine || pl_str_ieq(name, pl_str_c(free_of[k]));
         }
         if (!fine) {
-            return against(c, "Invalid according to Policy: Extra input fields");
+            return extra(c, name);
         }
     }
-    return true;
+    return spoken[c->form.count] || extra(c, PL_STR("bucket"));
 }
 
 static bool check_all(struct pl_gw_call *c, const json_t *policy)
@@ -148,7 +160,7 @@ static bool check_all(struct pl_gw_call *c, const json_t *policy)
     int64_t until;
     const char *expiration = pl_json_text(policy, "expiration");
     const json_t *conditions = json_object_get(policy, "conditions");
-    bool *spoken = pl_arena_alloc(c->arena, c->form.count * sizeof *spoken);
+    bool *spoken = pl_arena_alloc(c->arena, (c->form.count + 1) * sizeof *spoken);
     if (!expiration || !pl_date_iso_parse(pl_str_c(expiration), &until)) {
         return no_policy(c, "the policy has no expiration such as 2030-01-01T00:00:00Z");
     }

@@ -201,7 +201,9 @@ void pl_gw_put_part(struct pl_gw_call *c)
         pl_gw_fail(c, "InvalidArgument", "Part number must be an integer between 1 and 10000");
         return;
     }
-    begin(c);
+    if (pl_gw_sum_suits_upload(c)) {
+        begin(c);
+    }
 }
 
 /* ---- end ---- */

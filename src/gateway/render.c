@@ -41,21 +41,20 @@ void pl_gw_xml_end(struct pl_gw_call *c, const char *root)
     pl_gw_reply(c, 200);
 }
 
-/* Bytes that XML 1.0 cannot carry stand as U+FFFD: a client that has such keys asks for
+/* Characters that XML 1.0 cannot carry stand as U+FFFD: a client that has such keys asks for
  * encoding-type=url. */
 static void add_text(struct pl_buf *b, struct pl_str text)
 {
-    size_t before = b->len;
+    size_t before = b->len, n;
     if (pl_xml_escape(b, text)) {
         return;
     }
     b->len = before;
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] < 0x20 && text.ptr[i] != '\t' && text.ptr[i] != '\n' &&
-            text.ptr[i] != '\r') {
+    for (size_t i = 0; i < text.len; i += n) {
+        size_t illegal = pl_xml_illegal(pl_str_n(text.ptr + i, text.len - i));
+        n = illegal ? illegal : 1;
+        if (illegal || !pl_xml_escape(b, pl_str_n(text.ptr + i, 1))) {
             pl_buf_puts(b, "\xef\xbf\xbd");
-        } else if (!pl_xml_escape(b, pl_str_n(text.ptr + i, 1))) {
-            pl_buf_putc(b, text.ptr[i]);
         }
     }
 }

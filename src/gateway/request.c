@@ -4,13 +4,7 @@
 #include "codec/mime.h"
 #include "codec/url.h"
 
-enum {
-    PARAMS_MAX = 64,
-    METADATA_MAX = 2048,
-    TAGS_MAX = 10,
-    TAG_KEY_MAX = 128,
-    TAG_VALUE_MAX = 256
-};
+enum { PARAMS_MAX = 64, METADATA_MAX = 2048, TAGS_MAX = 10 };
 
 /* Decoded, without NUL; NULL: it cannot be. plus: '+' stands for a blank. */
 static char *decode(struct pl_gw_call *c, struct pl_str text, bool plus)
@@ -173,6 +167,31 @@ static bool take_metadata(struct pl_gw_call *c, pail_attributes *out)
     return kv != NULL;
 }
 
+size_t pl_gw_characters(struct pl_str text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        n += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+static bool is_tag(const pail_kv *tags, size_t n)
+{
+    const pail_kv *t = &tags[n];
+    if (!t->name || !*t->name || !t->value ||
+        pl_gw_characters(pl_str_c(t->name)) > PL_GW_TAG_KEY_MAX ||
+        pl_gw_characters(pl_str_c(t->value)) > PL_GW_TAG_VALUE_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(tags[i].name, t->name) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool pl_gw_take_tags(struct pl_gw_call *c, const char *text, pail_attributes *out)
 {
     struct pl_str rest = pl_str_c(text), name, value;
@@ -185,9 +204,8 @@ bool pl_gw_take_tags(struct pl_gw_call *c, const char *text, pail_attributes *ou
         }
         kv[n].name = decode(c, name, true);
         kv[n].value = decode(c, value, true);
-        if (!kv[n].name || !*kv[n].name || !kv[n].value || strlen(kv[n].name) > TAG_KEY_MAX ||
-            strlen(kv[n].value) > TAG_VALUE_MAX) {
-            pl_gw_fail(c, "InvalidTag", NULL);
+        if (!is_tag(kv, n)) {
+            pl_gw_fail(c, "InvalidTag", PL_GW_TAG_RULE);
             return false;
         }
         n++;
@@ -214,22 +232,62 @@ static const char *without_aws_chunked(struct pl_gw_call *c, const char *encodin
     return left;
 }
 
-/* What a client believes its object to have must not be dropped unsaid. */
+/* SPEC S3 "Access control list (ACL) overview", canned ACL: what they are to do is another matter.
+ */
+static bool is_canned(struct pl_gw_call *c)
+{
+    static const char *const canned[] = {"private",
+                                         "public-read",
+                                         "public-read-write",
+                                         "aws-exec-read",
+                                         "authenticated-read",
+                                         "bucket-owner-read",
+                                         "bucket-owner-full-control",
+                                         "log-delivery-write"};
+    const char *acl = pl_gw_header(c, "x-amz-acl");
+    bool known = !acl || !*acl;
+    for (size_t i = 0; !known && i < sizeof canned / sizeof *canned; i++) {
+        known = strcmp(canned[i], acl) == 0;
+    }
+    if (!known) {
+        pl_gw_fail(c, "InvalidArgument", "x-amz-acl is none of S3's canned ACLs");
+    }
+    return known;
+}
+
+static bool cannot(struct pl_gw_call *c, struct pl_str header)
+{
+    struct pl_buf b = PL_BUF_MAX(1024);
+    pl_buf_printf(&b, "%.*s asks for what is not done here; leave it out",
+                  (int)(header.len < 80 ? header.len : 80), header.ptr);
+    pl_gw_fail(c, "NotImplemented", pl_buf_rc(&b) ? NULL : b.ptr);
+    pl_buf_dispose(&b);
+    return false;
+}
+
+/* What a client believes its object to have, or its request to do, must not be dropped unsaid. */
 bool pl_gw_can_all(struct pl_gw_call *c)
 {
-    static const char *const headers[] = {"x-amz-server-side-encryption",
-                                          "x-amz-server-side-encryption-customer-algorithm",
-                                          "x-amz-object-lock-mode", "x-amz-object-lock-legal-hold",
-                                          "x-amz-website-redirect-location"};
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        const char *value = pl_gw_header(c, headers[i]);
-        if (value && *value && strcmp(value, "OFF") != 0) {
-            pl_gw_fail(c, "NotImplemented",
-                       "encryption by the server, locks and redirects of objects are not taken");
-            return false;
+    static const struct {
+        const char *beginning, *none; /* none: the value that asks for nothing */
+    } headers[] = {
+        {"x-amz-server-side-encryption", ""},    {"x-amz-copy-source-server-side-encryption", ""},
+        {"x-amz-object-lock-", "OFF"},           {"x-amz-bucket-object-lock-", "false"},
+        {"x-amz-bucket-namespace", "global"},    {"x-amz-grant-", ""},
+        {"x-amz-website-redirect-location", ""}, {"x-amz-write-offset-bytes", ""},
+        {"x-amz-object-annotation-", ""},        {"x-amz-if-match-initiated-time", ""},
+    };
+    for (size_t i = 0; i < c->http->header_count; i++) {
+        struct pl_str name = c->http->headers[i].name,
+                      value = pl_str_trim(c->http->headers[i].value);
+        for (size_t k = 0; value.len && k < sizeof headers / sizeof *headers; k++) {
+            if (starts_without_case(name, pl_str_c(headers[k].beginning)) &&
+                !pl_str_ieq(value, pl_str_c(headers[k].none))) {
+                return cannot(c, name);
+            }
         }
     }
-    return true;
+    return is_canned(c);
 }
 
 bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out)

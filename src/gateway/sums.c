@@ -51,6 +51,117 @@ bool pl_gw_sum_header(struct pl_gw_call *c, const char *checksum)
     return true;
 }
 
+/* ---- what a request says of its body ---- */
+
+static const struct pl_str prefix = {"x-amz-checksum-", 15};
+
+static bool invalid(struct pl_gw_call *c, const char *message)
+{
+    pl_gw_fail(c, "InvalidRequest", message);
+    return false;
+}
+
+enum pl_sum pl_gw_sum_kind(struct pl_str name, bool *is)
+{
+    static const struct pl_str others[] = {{"mode", 4}, {"type", 4}, {"algorithm", 9}};
+    *is = name.len > prefix.len && pl_str_ieq(pl_str_n(name.ptr, prefix.len), prefix);
+    if (!*is) {
+        return PL_SUM_NONE;
+    }
+    name = pl_str_n(name.ptr + prefix.len, name.len - prefix.len);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        *is = *is && !pl_str_ieq(name, others[i]);
+    }
+    enum pl_sum sum = pl_sum_by_name(name);
+    return sum == PL_SUM_MD5 ? PL_SUM_NONE : sum;
+}
+
+/* Headers. With CompleteMultipartUpload it is that of the object, not of the XML. A value that is
+ * no checksum at all is a wrong one: BadDigest, once the bytes are there. */
+static bool take_header(struct pl_gw_call *c)
+{
+    struct pl_gw_body *b = &c->body;
+    bool of_object = c->route->run == pl_gw_finish_upload, is;
+    for (size_t i = 0; i < c->http->header_count; i++) {
+        enum pl_sum kind = pl_gw_sum_kind(c->http->headers[i].name, &is);
+        struct pl_str value = pl_str_trim(c->http->headers[i].value);
+        if (!is) {
+            continue;
+        }
+        if (kind == PL_SUM_NONE) {
+            return invalid(c, "the algorithm of an x-amz-checksum- header is not known here");
+        }
+        if (b->sum_kind != PL_SUM_NONE || b->said_kind != PL_SUM_NONE) {
+            return invalid(c, "there is more than one checksum");
+        }
+        if (of_object) {
+            b->said_kind = kind;
+            b->said = value;
+        } else {
+            b->sum_kind = kind;
+            b->want_sum = value;
+        }
+    }
+    return true;
+}
+
+/* x-amz-trailer: names with commas between, of which S3 knows its checksums only. */
+static bool take_trailer(struct pl_gw_call *c)
+{
+    struct pl_gw_body *b = &c->body;
+    struct pl_str rest = pl_str_trim(pl_http_call_header(c->http, "x-amz-trailer"));
+    bool is, comes = c->payload == PL_GW_CHUNKED_TRAILER || c->payload == PL_GW_UNSIGNED_TRAILER;
+    while (rest.ptr && rest.len) {
+        struct pl_str name = pl_str_trim(pl_str_split(&rest, ','));
+        enum pl_sum kind = pl_gw_sum_kind(name, &is);
+        if (kind == PL_SUM_NONE || !comes) {
+            return invalid(c, comes ? "x-amz-trailer names what is not known here"
+                                    : "x-amz-trailer needs a body with a trailer");
+        }
+        if (b->sum_kind != PL_SUM_NONE) {
+            return invalid(c, "there is more than one checksum");
+        }
+        b->trailer = name;
+        b->sum_kind = kind;
+    }
+    return true;
+}
+
+/* SPEC S3 PutObject, x-amz-sdk-checksum-algorithm: with it there must be its checksum or trailer,
+ * "otherwise, Amazon S3 fails the request with 400 Bad Request". */
+static bool is_promised(struct pl_gw_call *c)
+{
+    struct pl_str name = pl_str_trim(pl_http_call_header(c->http, "x-amz-sdk-checksum-algorithm"));
+    enum pl_sum sent = c->body.sum_kind != PL_SUM_NONE ? c->body.sum_kind : c->body.said_kind;
+    return name.len == 0 || (sent != PL_SUM_NONE && sent == pl_sum_by_name(name)) ||
+           invalid(c,
+                   "x-amz-sdk-checksum-algorithm names a checksum that the request does not have");
+}
+
+bool pl_gw_sum_take(struct pl_gw_call *c)
+{
+    return !c->body.wanted || (take_header(c) && take_trailer(c) && is_promised(c));
+}
+
+bool pl_gw_sum_suits_upload(struct pl_gw_call *c)
+{
+    struct pl_simple s;
+    struct pl_gw_sum_rule rule;
+    if (c->body.sum_kind == PL_SUM_NONE || !c->g->caps.keeps_sums) {
+        return true;
+    }
+    struct pl_op *op = pl_gw_op(c, &s, PL_OP_MP_LIST, c->bucket, c->key);
+    if (!op) {
+        return false;
+    }
+    op->in.list.upload_id = pl_gw_upload_id(c);
+    op->in.list.max = 1; /* it is the upload's note that is asked for */
+    bool other = pl_gw_run(&s) == PAIL_OK && pl_gw_sum_rule_read(op->out.note, &rule) &&
+                 rule.sum != c->body.sum_kind;
+    pl_gw_op_end(c, &s, true);
+    return !other || invalid(c, "the upload was begun with another checksum algorithm");
+}
+
 /* ---- the rule of an upload ---- */
 
 bool pl_gw_sum_rule_read(const char *note, struct pl_gw_sum_rule *out)

@@ -175,10 +175,10 @@ static pail_code close_tag(void *ctx, int depth, struct pl_str name, struct pl_s
     struct tags *t = ctx;
     if (depth == 4 && pl_str_is(name, "Key")) {
         t->now.name = pl_arena_dup(t->c->arena, text);
-        t->wrong |= text.len == 0 || text.len > 128;
+        t->wrong |= text.len == 0 || pl_gw_characters(text) > PL_GW_TAG_KEY_MAX;
     } else if (depth == 4 && pl_str_is(name, "Value")) {
         t->now.value = pl_arena_dup(t->c->arena, text);
-        t->wrong |= text.len > 256;
+        t->wrong |= pl_gw_characters(text) > PL_GW_TAG_VALUE_MAX;
     } else if (depth == 3 && pl_str_is(name, "Tag")) {
         if (!t->now.name || !t->now.value) {
             return PAIL_E_PROTOCOL;
@@ -208,9 +208,7 @@ bool pl_gw_read_tags(struct pl_gw_call *c, pail_kv **out, size_t *count)
         return false;
     }
     if (t.count > TAGS_MAX || t.wrong) {
-        pl_gw_fail(c, "InvalidTag",
-                   "an object has 10 tags at most, each "
-                   "name once, of 128 and 256 characters");
+        pl_gw_fail(c, "InvalidTag", PL_GW_TAG_RULE);
         return false;
     }
     *out = t.tags;

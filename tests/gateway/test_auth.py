@@ -92,10 +92,26 @@ class Auth(gateway.GatewayTest):
     def test_an_unknown_key_and_a_bad_scheme(self):
         unknown = Request(self.server, "GET", "/bucket", key="nobody").by_header().send()
         self.assertEqual((unknown.status, unknown.code), (403, "InvalidAccessKeyId"))
-        for text in ("AWS key:signature", "Basic abc", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 x=y",
-                     "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=0"):
-            answer = Request(self.server, "GET", "/bucket", headers={"Authorization": text}).send()
-            self.assertEqual((answer.status, answer.code), (403, "AccessDenied"), text)
+        good = Request(self.server, "GET", "/bucket").by_header().headers
+        whole = good["Authorization"]
+        for text, status, code in (
+                ("AWS key:signature", 400, "InvalidRequest"), ("AWS4-ECDSA-P256-SHA256 x=y", 400, "InvalidRequest"),
+                ("Basic abc", 400, "InvalidArgument"), ("Bearer abc", 400, "InvalidArgument"), ("", 403, "AccessDenied"),
+                ("AWS4-HMAC-SHA256", 400, "AuthorizationHeaderMalformed"),
+                ("AWS4-HMAC-SHA256 x=y", 400, "AuthorizationHeaderMalformed"),
+                ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=0", 400, "AuthorizationHeaderMalformed"),
+                (whole.replace("/s3/", "/ec2/"), 400, "AuthorizationHeaderMalformed"), (whole[:-1], 400,
+                 "AuthorizationHeaderMalformed"), (whole.replace("host;", ""), 400, "AuthorizationHeaderMalformed")):
+            answer = Request(self.server, "GET", "/bucket", headers=dict(good, Authorization=text)).send()
+            self.assertEqual((answer.status, answer.code), (status, code), text)
+        undated = Request(self.server, "GET", "/bucket", headers=dict(good, **{"x-amz-date": "today"})).send()
+        self.assertEqual((undated.status, undated.code), (403, "AccessDenied"))
+
+    def test_a_link_of_signature_version_2(self):
+        for method in ("GET", "PUT", "DELETE"):
+            answer = Request(self.server, method, "/bucket/link", query={
+                "AWSAccessKeyId": gateway.KEY, "Signature": "c2lnbmF0dXJl", "Expires": "4000000000"}).send()
+            self.assertEqual((answer.status, answer.code), (400, "InvalidRequest"))
 
     def test_a_clock_that_is_off(self):
         for minutes in (-20, 20):
@@ -132,7 +148,18 @@ class Presigned(gateway.GatewayTest):
         self.assertEqual((late.status, late.code), (403, "AccessDenied"))
         early = self.url("GET", at=now() + datetime.timedelta(hours=1)).send()
         self.assertEqual(early.status, 403)
-        self.assertEqual(self.url("GET", expires=604801).send().status, 403)
+        for expires in (604801, 0, -1):
+            wrong = self.url("GET", expires=expires).send()
+            self.assertEqual((wrong.status, wrong.code), (403, "AccessDenied"))
+        self.assertEqual(self.url("GET", expires=604800).send().status, 200)
+        for name, value in (("X-Amz-Expires", "soon"), ("X-Amz-Expires", "-"), ("X-Amz-Date", "today"),
+                            ("X-Amz-Credential", "a/b"), ("X-Amz-Algorithm", "AWS4"), ("X-Amz-SignedHeaders", "date"),
+                            ("X-Amz-Signature", "0")):
+            for changed in ({name: value}, {name: ""}):
+                request = self.url("GET")
+                request.query.update(changed)
+                wrong = request.send()
+                self.assertEqual((wrong.status, wrong.code), (400, "AuthorizationQueryParametersError"), changed)
 
     def test_it_is_good_for_its_method_key_and_parameters_alone(self):
         self.put("signed", b"by link")
@@ -148,7 +175,7 @@ class Presigned(gateway.GatewayTest):
                 if name in change:
                     request.query[parameter] = change[name]
             answer = request.send()
-            self.assertEqual(answer.status, 403, change)
+            self.assertEqual(answer.status, 400 if "date" in change else 403, change)  # its day is not the key's
         self.assertEqual(self.stored("signed"), b"by link")
 
     def test_a_get_says_what_the_answer_is_called(self):
@@ -194,6 +221,26 @@ class Chunked(gateway.GatewayTest):
                     back = self.ask("GET", "/bucket/chunked")
                     self.assertEqual(back.body, data)
                     self.assertEqual(back.headers["Content-Encoding"], "gzip")
+
+    def test_each_checksum_that_is_announced_is_held_to(self):
+        right = sha256_base64(b"small")
+        for names, trailer, header in (
+                ("x-amz-checksum-sha256,x-amz-checksum-sha1", ("x-amz-checksum-sha256", right), {}),
+                ("x-amz-checksum-foo", ("x-amz-checksum-foo", "zz"), {}), ("x-other", ("x-other", "zz"), {}),
+                ("x-amz-checksum-sha256", ("x-amz-checksum-sha1", "zzz"), {}),
+                (None, ("x-amz-checksum-sha256", right), {}),
+                ("x-amz-checksum-sha256", ("x-amz-checksum-sha256", right + "\r\nx-amz-checksum-sha1:zzz"), {}),
+                ("x-amz-checksum-sha256", ("x-amz-checksum-sha256", right), {"x-amz-checksum-sha1": "A" * 27 + "="}),
+                ("x-amz-checksum-sha256", ("x-amz-checksum-sha256", right), {"x-amz-sdk-checksum-algorithm": "CRC32"})):
+            for kind, signs in (("AWS4-HMAC-SHA256-PAYLOAD-TRAILER", True), ("UNSIGNED-PAYLOAD-TRAILER", False)):
+                if signs and "\n" in trailer[1]:
+                    continue  # the signer here signs one line
+                headers = {"x-amz-decoded-content-length": "5", **({"x-amz-trailer": names} if names else {}), **header}
+                request = Request(self.server, "PUT", "/bucket/chunked", headers=headers,
+                                  payload="STREAMING-" + kind).by_header()
+                request.body = chunks(request, b"small", 65536, trailer, signs)
+                self.assertEqual(request.send().code, "InvalidRequest", (names, trailer, header))
+                self.assertIsNone(self.stored("chunked"))
 
     def test_what_is_wrong_is_not_stored(self):
         name = "x-amz-checksum-sha256"
@@ -250,6 +297,54 @@ class Rights(unittest.TestCase):
             self.assertEqual(ask(None, "PUT", "/open/a", b"b"), 403)
             self.assertEqual(ask(None, "GET", "/"), 403)
 
+    def test_a_public_bucket_that_is_not_served(self):
+        first = Server("local:")
+        self.addCleanup(first.stop)
+        for path in ("/open", "/hidden"):
+            self.assertEqual(Request(first, "PUT", path).by_header().send().status, 200)
+            self.assertEqual(Request(first, "PUT", path + "/a", body=b"a").by_header().send().status, 200)
+        second = Server("local:", "--bucket", "open", "--public-read", "open,hidden", home=first.home)
+        self.addCleanup(second.stop)
+        for path in ("/hidden/a", "/hidden"):
+            self.assertEqual(Request(second, "GET", path).send().code, "AccessDenied")
+            self.assertEqual(Request(second, "HEAD", path).send().status, 403)
+            self.assertEqual(Request(second, "GET", path).by_header().send().code, "AccessDenied")
+        self.assertEqual(Request(second, "GET", "/open/a").send().body, b"a")
+
+    def test_what_anybody_may_do(self):
+        server = Server("local:", "--public-read", "open")
+        self.addCleanup(server.stop)
+
+        def ask(method, path, query=(), signed=False, **options):
+            request = Request(server, method, path, query=query, **options)
+            return (request.by_header() if signed else request).send()
+
+        ask("PUT", "/open", signed=True)
+        ask("PUT", "/open/key", signed=True, body=b"bytes", headers={"x-amz-tagging": "a=b"})
+        upload = ask("POST", "/open/begun", {"uploads": ""}, signed=True).texts("UploadId")[0]
+        ask("PUT", "/open/begun", {"uploadId": upload, "partNumber": "1"}, signed=True, body=b"part")
+        let_in = {(name, method) for name, method, *_ in OPERATIONS
+                  if name in ("GetObject", "HeadObject", "ListObjects", "ListObjectsV2", "HeadBucket", "GetBucketLocation")}
+        self.assertEqual(len(let_in), 6)
+        for name, method, path, query, headers, _ in OPERATIONS:
+            path = path.replace("/bucket", "/open")
+            query = {k: upload if k == "uploadId" else v for k, v in query.items()}
+            with self.subTest(operation=name):
+                answer = ask(method, path, query, headers=headers, body=b"x" if method in ("PUT", "POST") else b"")
+                if (name, method) in let_in:
+                    self.assertEqual(answer.status, 200)
+                elif name == "PostObject":  # refused with its fields, before which nobody knows who asks
+                    self.assertEqual(answer.status, 400)
+                else:
+                    self.assertEqual((answer.status, answer.code), (403, "AccessDenied"))
+        for method in ("GET", "HEAD"):
+            self.assertEqual(ask(method, "/open/key", {"versionId": "null"}).status, 403)
+            for name in ("content-type", "expires", "cache-control"):
+                self.assertEqual(ask(method, "/open/key", {"response-" + name: "x"}).status, 400)
+        self.assertEqual(ask("GET", "/open/key", {"response-content-type": "text/html"}).code, "InvalidRequest")
+        self.assertEqual(ask("GET", "/closed/key", {"response-content-type": "text/html"}).code, "AccessDenied")
+        self.assertEqual(ask("GET", "/open/key", {"partNumber": "1"}).body, b"bytes")
+
     def test_read_only(self):
         server = Server("memory:", "--read-only")
         self.addCleanup(server.stop)
@@ -262,6 +357,23 @@ class Rights(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("no key was given", done.stderr)
         self.assertEqual(done.stdout, "")
+
+    def test_more_than_the_server_takes_is_said(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.writelines(f"key{n} secret{n}\n" for n in range(65))
+            file.flush()
+            many = ",".join(f"bucket-{n}" for n in range(65))
+            with tempfile.NamedTemporaryFile("w", suffix=".txt") as buckets:
+                buckets.write(f"key secret buckets={many}\n")
+                buckets.flush()
+                for options, text in ((["--credentials", file.name], "more than 64 keys"),
+                                      (["--credentials", buckets.name], "with 64 buckets at most"),
+                                      (["--bucket", many], "more than 64 names"),
+                                      (["--public-read", many], "more than 64 names")):
+                    done = subprocess.run([gateway.BIN, "serve", "--addr", "127.0.0.1:0", *options, "memory:"],
+                                          capture_output=True, text=True, check=False, timeout=30)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""))
+                    self.assertIn(text, done.stderr)
 
     def test_a_key_made_by_pail_is_in_no_log(self):
         server = Server("local:", key=False)

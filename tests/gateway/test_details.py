@@ -3,6 +3,7 @@ import base64
 import hashlib
 import random
 import unittest
+import urllib.parse
 import zlib
 
 import gateway
@@ -105,6 +106,20 @@ class Details(gateway.GatewayTest):
                               headers={"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind})
             self.assertEqual(answer.code, "InvalidRequest")
 
+    def test_a_part_with_another_checksum_than_its_uploads(self):
+        begun = self.ask("POST", "/bucket/mixed", query={"uploads": ""}, headers={"x-amz-checksum-algorithm": "SHA256"})
+        upload = begun.texts("UploadId")[0]
+        query = {"uploadId": upload, "partNumber": "1"}
+        answer = self.ask("PUT", "/bucket/mixed", query=query, body=b"x", headers={"x-amz-checksum-crc32": crc(b"x")})
+        self.assertEqual(answer.code, "InvalidRequest")
+        self.assertEqual(self.ask("GET", "/bucket/mixed", query={"uploadId": upload}).texts("PartNumber"), [])
+        answer = self.ask("PUT", "/bucket/mixed", query=query, body=b"x", headers={"x-amz-checksum-sha256": sha(b"x")})
+        self.assertEqual(answer.status, 200)
+        free = self.ask("POST", "/bucket/mixed", query={"uploads": ""}).texts("UploadId")[0]
+        answer = self.ask("PUT", "/bucket/mixed", query={"uploadId": free, "partNumber": "1"}, body=b"x",
+                          headers={"x-amz-checksum-crc32": crc(b"x")})
+        self.assertEqual(answer.status, 200)
+
     def test_parts_that_are_too_small(self):
         upload = self.ask("POST", "/bucket/small", query={"uploads": ""}).texts("UploadId")[0]
         body = ""
@@ -198,6 +213,54 @@ class Details(gateway.GatewayTest):
                            ("object-lock", "ObjectLockConfigurationNotFoundError"), ("torrent", "NotImplemented")):
             self.assertEqual(self.ask("GET", "/bucket", query={name: ""}).code, code)
 
+    def test_tags_of_a_header_are_those_of_a_body(self):
+        longest = urllib.parse.urlencode({"\u00e9" * 128: "\U0001f600" * 256})
+        self.put("tags", b"x", **{"x-amz-tagging": longest})
+        answer = self.ask("GET", "/bucket/tags", query={"tagging": ""})
+        self.assertEqual((answer.texts("Key"), answer.texts("Value")), (["\u00e9" * 128], ["\U0001f600" * 256]))
+        body = ("<Tagging><TagSet><Tag><Key>%s</Key><Value>%s</Value></Tag></TagSet></Tagging>"
+                % ("\u00e9" * 128, "\u00e9" * 256))
+        answer = self.ask("PUT", "/bucket/tags", query={"tagging": ""}, body=body.encode())
+        self.assertEqual(answer.status, 200)
+        for tags in ("a=1&a=2", "a=1&b=2&a=1", "=1", urllib.parse.urlencode({"\u00e9" * 129: "x"}), "k=" + "v" * 257,
+                     "&".join(f"{n}=" for n in range(11))):
+            self.assertEqual(self.ask("PUT", "/bucket/none", body=b"x", headers={"x-amz-tagging": tags}).code,
+                             "InvalidTag", tags[:40])
+        self.assertIsNone(self.stored("none"))
+
+    def test_words_that_are_none(self):
+        self.put("word", b"x")
+        copy = {"x-amz-copy-source": "/bucket/word"}
+        for header in ("x-amz-metadata-directive", "x-amz-tagging-directive"):
+            for value in ("FOO", "replace", ""):
+                answer = self.ask("PUT", "/bucket/none", headers=dict(copy, **{header: value}))
+                self.assertEqual(answer.code, "InvalidArgument")
+        acl = {"x-amz-acl": "foo"}
+        for method, path, query, more in (
+                ("PUT", "/bucket/none", {}, {}), ("PUT", "/bucket/none", {}, copy), ("POST", "/bucket/none", {"uploads": ""}, {}),
+                ("PUT", "/no-bucket", {}, {}), ("PUT", "/bucket", {"acl": ""}, {}), ("PUT", "/bucket/word", {"acl": ""}, {})):
+            answer = self.ask(method, path, query=query, headers=dict(acl, **more))
+            self.assertEqual((answer.status, answer.code), (400, "InvalidArgument"))
+        self.assertIsNone(self.stored("none"))
+        self.assertEqual(self.ask("HEAD", "/no-bucket").status, 404)
+        locked = self.ask("PUT", "/no-bucket", headers={"x-amz-bucket-object-lock-enabled": "true"})
+        self.assertEqual(locked.code, "NotImplemented")
+        free = self.ask("PUT", "/yes-bucket", headers={"x-amz-bucket-object-lock-enabled": "false"})
+        self.assertEqual(free.status, 200)
+
+    def test_a_copys_storage_class_is_taken_as_a_puts(self):
+        self.put("class", b"x", **{"x-amz-meta-a": "1", "x-amz-tagging": "a=1"})
+        copy = {"x-amz-copy-source": "/bucket/class"}
+        for value in ("GLACIER", "FOO"):
+            put = self.ask("PUT", "/bucket/none", body=b"x", headers={"x-amz-storage-class": value})
+            for more in ({}, {"x-amz-metadata-directive": "REPLACE"}, {"x-amz-tagging-directive": "REPLACE"}):
+                answer = self.ask("PUT", "/bucket/none", headers=dict(copy, **{"x-amz-storage-class": value}, **more))
+                self.assertEqual((answer.status, answer.code), (put.status, put.code))
+                self.assertEqual(answer.status == 200, self.stored("none") is not None)
+        answer = self.ask("PUT", "/bucket/same", headers=dict(copy, **{"x-amz-storage-class": "STANDARD"}))
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(self.ask("HEAD", "/bucket/same").headers["x-amz-meta-a"], "1")
+
     def test_buckets_in_pages(self):
         for name in ("page-a", "page-b", "page-c"):
             self.ask("PUT", "/" + name)
@@ -217,6 +280,21 @@ class Details(gateway.GatewayTest):
         self.put("tags", b"x", **{"x-amz-tagging": "foo=bar&bar"})
         answer = self.ask("GET", "/bucket/tags", query={"tagging": ""})
         self.assertEqual((answer.texts("Key"), answer.texts("Value")), (["bar", "foo"], ["", "bar"]))
+
+
+class Log(unittest.TestCase):
+    def test_a_line_stays_a_line(self):
+        for kind in ("text", "json"):
+            server = gateway.Server("memory:", "--access-log", kind)
+            path = "/log/" + urllib.parse.quote("a\x01\x7f\u0085\u009b\u2028\u2029b\u00a0\u2027\u00e9")
+            gateway.Request(server, "GET", path).by_header().send()
+            server.process.terminate()
+            server.process.wait(60)
+            with open(server.log.name, encoding="utf-8") as file:
+                text = file.read()
+            server.stop()
+            self.assertIn(r'"a\u0001\u007f\u0085\u009b\u2028\u2029b' + "\u00a0\u2027\u00e9" + '"', text)
+            self.assertEqual(len(text.splitlines()), text.count("\n"))
 
 
 class InMemory(Details):

@@ -2,7 +2,6 @@
 import http.client
 import os
 import random
-import re
 import socket
 import threading
 import unittest
@@ -246,30 +245,6 @@ class Down(unittest.TestCase):
             with connect(server) as s:
                 s.sendall(ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
                 self.assertTrue(rest(s).startswith(b"HTTP/1.1 200"))
-
-
-class Unknown(gateway.GatewayTest):
-    URL = "memory:"
-
-    def test_operations_that_are_none_here(self):
-        """Each parameter that makes another operation is 501 where no route has it."""
-        with open(os.path.join(gateway.ROOT, "src", "gateway", "route.c"), encoding="utf-8") as file:
-            text = file.read()
-        table = text[text.index("subresources[] = {"):]
-        names = re.findall(r'"([\w-]+)"', table[:table.index("};")])
-        self.assertGreater(len(names), 30)
-        self.put("kept", b"kept")
-        for name in names:
-            for method in ("GET", "PUT", "POST", "DELETE"):
-                for path in ("/bucket", "/bucket/kept"):
-                    route = re.search(r'"%s", PL_GW_%s,\s*"%s"' % (method, "OBJECT" if path.endswith("kept") else "BUCKET",
-                                                                   name), text)
-                    if route:
-                        continue
-                    with self.subTest(name=name, method=method, path=path):
-                        answer = self.ask(method, path, query={name: ""})
-                        self.assertEqual((answer.status, answer.code), (501, "NotImplemented"), answer.body)
-        self.assertEqual(self.stored("kept"), b"kept")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import os
 import random
 import socket
 import unittest
+import urllib.parse
+import zlib
 
 import gateway
 
@@ -14,6 +16,10 @@ MIB = 1 << 20
 
 def md5(data):
     return hashlib.md5(data).hexdigest()
+
+
+def crc32(data):
+    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
 
 
 class Objects(gateway.GatewayTest):
@@ -110,11 +116,21 @@ class Objects(gateway.GatewayTest):
                     ({"content-md5": "bad"}, "InvalidDigest"),
                     ({"x-amz-checksum-sha256": base64.b64encode(wrong).decode()}, "BadDigest"),
                     ({"x-amz-checksum-crc32c": "AAAAAA=="}, "BadDigest"),
-                    ({"x-amz-checksum-crc64nvme": "short"}, "BadDigest")):
+                    ({"x-amz-checksum-crc64nvme": "short"}, "BadDigest"),
+                    ({"x-amz-checksum-crc32": "AAAAAAA="}, "BadDigest"),
+                    ({"x-amz-checksum-xxhash64": "AAAAAAAAAAA="}, "InvalidRequest"),
+                    ({"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-sha1": "A" * 27 + "="}, "InvalidRequest"),
+                    ({"x-amz-sdk-checksum-algorithm": "CRC32"}, "InvalidRequest"),
+                    ({"x-amz-sdk-checksum-algorithm": "FOO"}, "InvalidRequest"),
+                    ({"x-amz-sdk-checksum-algorithm": "SHA1", "x-amz-checksum-crc32": crc32(data)}, "InvalidRequest"),
+                    ({"x-amz-trailer": "x-amz-checksum-crc32"}, "InvalidRequest")):
                 with self.subTest(headers=headers, size=len(data)):
                     answer = self.ask("PUT", "/bucket/sums", headers=headers, body=data)
                     self.assertEqual((answer.status, answer.code), (400, code))
                     self.assertIsNone(self.stored("sums"))
+
+    def test_a_checksum_that_was_promised_and_is_right(self):
+        self.put("right", b"bytes", **{"x-amz-sdk-checksum-algorithm": "CRC32", "x-amz-checksum-crc32": crc32(b"bytes")})
 
     def test_a_body_that_breaks_off_is_not_stored(self):
         for size in (1000, 4 * MIB):
@@ -270,6 +286,22 @@ class Calls(gateway.GatewayTest):
         self.assertEqual(self.ask("PUT", "/bucket/from", headers=copy).code, "InvalidRequest")
         missing = {"x-amz-copy-source": "/bucket/none"}
         self.assertEqual(self.ask("PUT", "/bucket/to", headers=missing).code, "NoSuchKey")
+
+    def test_keys_that_xml_cannot_carry(self):
+        for code in (1, 0x1f, 0xfffe, 0xffff):
+            bucket, key = f"/odd-{code}", "a" + chr(code) + "b"
+            path = bucket + "/" + urllib.parse.quote(key)
+            self.assertEqual(self.ask("PUT", bucket).status, 200)
+            if self.ask("PUT", path, body=b"x").status != 200:
+                continue  # a store that has no such names
+            for query in ({"list-type": "2"}, {}, {"versions": ""}):
+                self.assertEqual(self.ask("GET", bucket, query=query).texts("Key"), ["a\ufffdb"])
+                told = self.ask("GET", bucket, query=dict(query, **{"encoding-type": "url"})).texts("Key")
+                self.assertEqual([urllib.parse.unquote(one) for one in told], [key])
+            begun = self.ask("POST", path, query={"uploads": ""})
+            self.assertEqual(begun.texts("Key"), ["a\ufffdb"])
+            missing = self.ask("GET", path + "c")
+            self.assertEqual(missing.xml.findtext("Key"), "a\ufffdbc")
 
     def test_tags(self):
         self.put("tagged", b"x")

@@ -106,6 +106,20 @@ class Post(gateway.GatewayTest):
         large = self.post(self.form([["content-length-range", 0, 10]]), bytes(900000))
         self.refused(large, 400, "EntityTooLarge")
 
+    def test_a_form_is_good_for_the_buckets_that_its_policy_names(self):
+        text = json.loads(base64.b64decode(dict(self.form())["policy"]))
+        text["conditions"] = [["starts-with", "$" + name, ""]
+                              for name in ("key", "x-amz-algorithm", "x-amz-date", "x-amz-credential")]
+        answer = self.post(self.form(policy=json.dumps(text)))
+        self.refused(answer, 403, "AccessDenied")
+        self.assertIn(b"Extra input fields: bucket", answer.body)
+        answer = self.post(self.form(fields={"x-amz-meta-more": "1"}))
+        self.refused(answer, 403, "AccessDenied")
+        self.assertIn(b"Extra input fields: x-amz-meta-more", answer.body)
+        text["conditions"].append(["starts-with", "$bucket", "buck"])
+        answer = self.post(self.form(policy=json.dumps(text), key="begun-so"))
+        self.assertEqual((answer.status, self.stored("begun-so")), (204, b"by a form"))
+
     def test_a_signature_that_is_not_right(self):
         self.refused(self.post(self.form(secret="wrong")), 403, "SignatureDoesNotMatch")
         self.refused(self.post(self.form(access="nobody")), 403, "InvalidAccessKeyId")
@@ -168,6 +182,10 @@ class Post(gateway.GatewayTest):
                     del body[at:at + rng.randrange(1, 60)]
             answer = self.send(bytes(body))
             self.assertTrue(answer.status < 500 or answer.status == 501, (number, answer.status, bytes(body)))
+
+    def test_a_checksum_that_nobody_knows(self):
+        fields = {"x-amz-checksum-xxhash64": "AAAAAAAAAAA="}
+        self.refused(self.post(self.form([["starts-with", "$x-amz-checksum-xxhash64", ""]], fields)), 400, "InvalidRequest")
 
     def test_a_checksum_is_held_against_the_file(self):
         for data, status in ((b"summed", 204), (b"another", 400)):

@@ -120,6 +120,11 @@ static void test_xml__escaped_text_comes_back(void)
     CHECK_INT(read_cut(pl_buf_view(&b), 0, &seen, NULL), PAIL_OK);
     CHECK_STR(seen.ptr, "1<K>a<b>&\"'\r\n\t\xc3\xa9</K>1");
     CHECK(!pl_xml_escape(&b, PL_STR("\x01")));
+    CHECK(!pl_xml_escape(&b, PL_STR("a\xef\xbf\xbe")));
+    CHECK(!pl_xml_escape(&b, PL_STR("\xef\xbf\xbf"
+                                    "a")));
+    CHECK(pl_xml_escape(&b, PL_STR("\xef\xbf\xbd\x7f\xee\xbf\xbf")));
+    CHECK(pl_xml_illegal(PL_STR("\xef\xbf")) == 0 && pl_xml_illegal(PL_STR("")) == 0);
     pl_buf_dispose(&b);
     pl_buf_dispose(&seen);
 }
