@@ -198,6 +198,9 @@ class Multipart(gateway.GatewayTest):
         self.assertRegex(etag, '^"[0-9a-f]{16}-[0-9a-f]+"$')  # clients take what has a hyphen for no MD5
         self.assertEqual(self.ask("HEAD", "/bucket/large", headers={"if-match": etag}).headers["ETag"], etag)
         self.assertEqual(self.ask("GET", "/bucket", query={"prefix": "large"}).texts("ETag"), [etag])
+        self.assertEqual(self.put("large", large).headers["ETag"], etag)  # of equal bytes, not of the write
+        copy = self.ask("PUT", "/bucket/copy", headers={"x-amz-copy-source": "/bucket/large"})
+        self.assertEqual(copy.texts("ETag"), [etag])
         said = base64.b64encode(hashlib.md5(large).digest()).decode()
         put = self.put("large", large, **{"content-md5": said})
         self.assertEqual(put.headers["ETag"], f'"{md5(large)}"')
@@ -254,6 +257,10 @@ class Multipart(gateway.GatewayTest):
         self.assertEqual(past.code, "InvalidRange")
         self.assertEqual(self.finish("target", upload, [(1, answer.texts("ETag")[0])]).status, 200)
         self.assertEqual(self.stored("target") == data[5:], True)
+
+
+class MultipartInMemory(Multipart):
+    URL = "memory:"
 
 
 class Calls(gateway.GatewayTest):
