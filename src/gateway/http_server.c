@@ -19,7 +19,10 @@ enum {
     STACK_BYTES = 512 << 10,
     CONNECTION_BYTES = 64 << 10, /* request line, headers and the read buffer */
     BLOCK_BYTES = 1 << 20,       /* of a streamed body */
-    DRAIN_MAX = 1 << 20, /* an unwanted body up to here is read, so that the reply arrives */
+    SHORT =
+        1 << 20,  /* an unwanted body up to here is read before the reply: the connection stays */
+    DRAIN_S = 30, /* the rest of a body that turned out wrong is read over for so long, */
+    DRAIN_SHIFT = 30, /* ... and up to 1 GiB: the library takes no reply before its end */
     HEADERS_MAX = 128,
     IDLE_S = 60,
     CONNECTIONS = 512,
@@ -31,6 +34,7 @@ struct pl_http_server {
     const struct pl_http_app *app;
     void *ctx;
     uint16_t port;
+    bool tls;
     struct pl_http_watch watch;
     pthread_mutex_t lock;
     pthread_cond_t ended;
@@ -44,7 +48,9 @@ struct call {
     struct pl_http_peer *peer; /* NULL: not watched */
     bool free;                 /* trusted, and the watch knows */
     bool begun, replies;       /* replies: the rest of the body is thrown away */
+    bool whole;                /* the body was read to its end */
     uint64_t drained;
+    int64_t drain_until_ns;
     char address[INET6_ADDRSTRLEN];
 };
 
@@ -206,18 +212,19 @@ static enum MHD_Result reply(struct call *k)
 
 static enum MHD_Result drain(struct call *k, size_t *n)
 {
+    int64_t now = pl_sys.mono_ns();
+    k->drain_until_ns = k->drain_until_ns ? k->drain_until_ns : now + (int64_t)DRAIN_S * 1000000000;
     k->drained += *n;
     *n = 0;
-    return k->drained > DRAIN_MAX ? MHD_NO : MHD_YES;
+    return k->drained >> DRAIN_SHIFT || now > k->drain_until_ns ? MHD_NO : MHD_YES;
 }
 
 /* A short unwanted body is read first; a long one is answered at once, and the connection ends, as
- * the library does to all that are answered before their end. */
+ * the library does to all that are answered before their end: see call_free. */
 static enum MHD_Result refuse_body(struct call *k)
 {
     uint64_t n = 0;
-    bool is_short =
-        pl_str_u64(pl_http_call_header(&k->pub, "content-length"), &n) && n <= DRAIN_MAX;
+    bool is_short = pl_str_u64(pl_http_call_header(&k->pub, "content-length"), &n) && n <= SHORT;
     bool waits = pl_http_call_header(&k->pub, "expect").ptr != NULL;
     if (!k->pub.has_body || (is_short && !waits)) {
         return MHD_YES;
@@ -264,6 +271,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
         *n = 0;
         return MHD_YES;
     }
+    k->whole = true;
     if (!k->replies) {
         k->replies = true;
         s->app->end(&k->pub, s->ctx);
@@ -325,10 +333,13 @@ static void call_free(void *cls, struct MHD_Connection *connection, void **own,
 {
     struct pl_http_server *s = cls;
     struct call *k = *own;
-    (void)connection;
     if (!k) {
         return;
     }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    bool lingers = why == MHD_REQUEST_TERMINATED_COMPLETED_OK && k->pub.has_body && !k->whole &&
+                   k->pub.wrong == PL_HTTP_FINE && info;
     if (k->begun) {
         s->app->done(&k->pub, why == MHD_REQUEST_TERMINATED_COMPLETED_OK, s->ctx);
     }
@@ -338,6 +349,9 @@ static void call_free(void *cls, struct MHD_Connection *connection, void **own,
     pl_free(k);
     *own = NULL;
     count_call(s, -1);
+    if (lingers) {
+        pl_http_linger(info->connect_fd, s->tls);
+    }
 }
 
 /* The application decodes what it needs itself. */
@@ -439,6 +453,7 @@ pail_code pl_http_server_start(const struct pl_http_server_opts *o, const struct
     s->app = app;
     s->ctx = ctx;
     s->port = port_of(fd);
+    s->tls = o->tls_cert != NULL;
     s->watch.idle_s = o->idle_s ? o->idle_s : IDLE_S;
     s->watch.most = o->connections ? o->connections : CONNECTIONS;
     s->daemon = pl_http_watch_start(&s->watch) ? start(s, o, fd) : NULL;

@@ -187,6 +187,65 @@ class Broken(gateway.GatewayTest):
         self.assertFalse(names & {"passwd", "etc", "x"}, names)
 
 
+class Refused(gateway.GatewayTest):
+    """The answer to a body that is wrong, or not wanted at all, arrives however much of it is still to come."""
+
+    def converse(self, text, meanwhile):
+        """Sends all of it, reads meanwhile or after it; what came, and how it ended."""
+        said, ends = [], []
+
+        def read():
+            try:
+                while piece := s.recv(65536):
+                    said.append(piece)
+                ends.append("end")
+            except ConnectionError as e:
+                ends.append(repr(e))
+
+        with connect(self.server) as s:
+            reader = threading.Thread(target=read)
+            if meanwhile:
+                reader.start()
+            try:
+                s.sendall(text)
+                s.shutdown(socket.SHUT_WR)
+            except OSError as e:
+                ends.append(repr(e))
+            if not meanwhile:
+                reader.start()
+            reader.join()
+        return b"".join(said), ends
+
+    def forged(self, size):
+        data = bytes(size)
+        put = Request(self.server, "PUT", "/bucket/forged", headers={"x-amz-decoded-content-length": str(size)},
+                      payload="STREAMING-AWS4-HMAC-SHA256-PAYLOAD").by_header()
+        body = bytearray(gateway.chunks(put, data, 65536))
+        body[70000] ^= 1
+        return head(put, len(body)) + body
+
+    def test_a_forged_chunk_with_much_behind_it(self):
+        for size in (1 << 20, 4 << 20, 40 << 20):
+            text = self.forged(size)
+            for meanwhile in (False, True):
+                with self.subTest(size=size, meanwhile=meanwhile):
+                    answer, ends = self.converse(text, meanwhile)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 403"), (answer[:100], ends))
+                    self.assertIn(b"<Code>SignatureDoesNotMatch</Code>", answer)
+                    self.assertEqual(ends, ["end"])
+        self.assertIsNone(self.stored("forged"))
+
+    def test_a_signature_that_is_wrong_with_much_behind_it(self):
+        for size in (1 << 20, 4 << 20, 40 << 20):
+            put = Request(self.server, "PUT", "/bucket/k", secret="wrong", payload="UNSIGNED-PAYLOAD").by_header()
+            for meanwhile in (False, True):
+                with self.subTest(size=size, meanwhile=meanwhile):
+                    answer, ends = self.converse(head(put, size) + bytes(size), meanwhile)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 403"), (answer[:100], ends))
+                    self.assertIn(b"<Code>SignatureDoesNotMatch</Code>", answer)
+                    self.assertEqual(ends, ["end"])
+
+
 class Slow(unittest.TestCase):
     def test_readers_that_stop_hold_no_memory_of_the_store(self):
         server = Server("memory:?memory_limit=16777216")
