@@ -245,6 +245,19 @@ class Refused(gateway.GatewayTest):
                     self.assertIn(b"<Code>SignatureDoesNotMatch</Code>", answer)
                     self.assertEqual(ends, ["end"])
 
+    def test_a_body_without_a_length_that_is_too_long(self):
+        block = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+        put = Request(self.server, "PUT", "/bucket/endless", payload="UNSIGNED-PAYLOAD").by_header()
+        text = head(put, 0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        for meanwhile in (False, True):
+            with self.subTest(meanwhile=meanwhile):
+                answer, ends = self.converse(text + 150 * block + b"0\r\n\r\n", meanwhile)
+                self.assertTrue(answer.startswith(b"HTTP/1.1 411"), (answer[:100], ends))
+                self.assertIn(b"<Code>MissingContentLength</Code>", answer)
+                self.assertIn(b"Content-Length", answer)
+                self.assertEqual(ends, ["end"])
+        self.assertIsNone(self.stored("endless"))
+
 
 class Slow(unittest.TestCase):
     def test_readers_that_stop_hold_no_memory_of_the_store(self):
