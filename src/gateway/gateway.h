@@ -146,7 +146,8 @@ struct pl_gw_stream {
     uint64_t next, end; /* in the object */
     char *etag;
     const char *version;
-    bool of_part; /* of an object: partNumber */
+    const char *if_range; /* the validator that the range is for; NULL: none */
+    bool of_part;         /* of an object: partNumber */
     const char *part_sum, *parts_count;
 };
 

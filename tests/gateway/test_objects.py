@@ -46,6 +46,31 @@ class Objects(gateway.GatewayTest):
         self.assertEqual((answer.status, answer.code), (416, "InvalidRange"))
         for text in ("bytes=9-5", "lines=1-2", "bytes=a-b"):
             self.assertEqual(self.ask("GET", "/bucket/range", headers={"range": text}).status, 200)
+        self.assertEqual(self.ask("GET", "/bucket/range", headers={"range": "Bytes=5-9"}).body, data[5:10])
+
+    def test_a_range_of_what_it_was_when_it_was_seen(self):
+        """SPEC RFC 9110#13.1.5: where the validator is another, all is sent."""
+        data = random.Random(2).randbytes(2 * MIB + 100)
+        put = self.put("seen", data)
+        etag, when = put.headers["ETag"], self.ask("HEAD", "/bucket/seen").headers["Last-Modified"]
+        for text, begin, end in (("5-9", 5, 10), ("-7", len(data) - 7, len(data)), ("0-1500000", 0, 1500001)):
+            for validator, same in ((etag, True), (when, True), ('"another"', False), ("W/" + etag, False), ("*", False),
+                                    ("Sat, 01 Jan 2000 00:00:00 GMT", False), (f'"another", {etag}', False),
+                                    ("Fri, 01 Jan 2100 00:00:00 GMT", False), ("noise", False)):
+                headers = {"range": "bytes=" + text, "if-range": validator}
+                with self.subTest(headers=headers):
+                    answer = self.ask("GET", "/bucket/seen", headers=headers)
+                    self.assertEqual(answer.status, 206 if same else 200)
+                    self.assertTrue(answer.body == (data[begin:end] if same else data))
+                    self.assertEqual(answer.headers["Content-Range"] is not None, same)
+                    answer = self.ask("HEAD", "/bucket/seen", headers=headers)
+                    self.assertEqual((answer.status, answer.headers["Content-Length"]),
+                                     (206, str(end - begin)) if same else (200, str(len(data))))
+        headers = {"range": f"bytes={len(data) + 1}-", "if-range": '"longer"'}  # the rest of one that was longer
+        self.assertEqual(self.ask("GET", "/bucket/seen", headers=headers).status, 200)
+        headers["if-range"] = etag
+        self.assertEqual(self.ask("GET", "/bucket/seen", headers=headers).status, 416)
+        self.assertEqual(self.ask("GET", "/bucket/seen", headers={"if-range": '"another"'}).status, 200)  # without Range
 
     def test_conditions(self):
         etag = self.put("cond", b"one").headers["ETag"]
@@ -55,6 +80,10 @@ class Objects(gateway.GatewayTest):
                 ("GET", {"if-none-match": etag}, 304), ("GET", {"if-none-match": other}, 200),
                 ("GET", {"if-modified-since": "Fri, 01 Jan 2100 00:00:00 GMT"}, 304),
                 ("GET", {"if-unmodified-since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 412),
+                ("GET", {"if-match": f"{other}, {etag}"}, 200), ("GET", {"if-match": f'{other},"a"'}, 412),
+                ("GET", {"if-none-match": f"{other} , {etag}"}, 304), ("GET", {"if-none-match": f'{other}, "a"'}, 200),
+                ("GET", {"if-none-match": f"W/{etag}"}, 304), ("GET", {"if-match": f"W/{etag}"}, 412),
+                ("GET", {"if-none-match": f'{other}, W/{etag}'}, 304),
                 ("PUT", {"if-none-match": "*"}, 412), ("PUT", {"if-match": other}, 412),
                 ("PUT", {"if-match": etag}, 200)):
             with self.subTest(method=method, headers=headers):
@@ -62,7 +91,7 @@ class Objects(gateway.GatewayTest):
                 answer = self.ask(method, "/bucket/cond", headers=headers, body=body)
                 self.assertEqual(answer.status, status, answer.body)
                 if status == 304:
-                    self.assertEqual(answer.body, b"")
+                    self.assertEqual((answer.body, answer.headers["ETag"]), (b"", etag))
 
     def test_a_large_put_that_may_not_be_is_refused_whole(self):
         self.put("taken", b"old")
