@@ -149,6 +149,7 @@ pail_code pl_gateway_start(struct pl_gateway *g, const struct pl_http_server_opt
     }
     atomic_store(&g->serial, first);
     g->provider->ops->caps(g->provider, &g->caps);
+    g->tls = opts->tls_cert != NULL;
     return pl_http_server_start(opts, &app, g, &g->http, err);
 }
 

@@ -61,6 +61,7 @@ struct pl_gateway {
     void *access_ctx;
 
     struct pl_caps caps;
+    bool tls;
     struct pl_http_server *http;
     pthread_rwlock_t keys_lock;
     struct pl_gw_key *keys; /* under keys_lock */
