@@ -357,6 +357,9 @@ void pl_gw_finish_upload(struct pl_gw_call *c)
         finished(c, op->out.info.etag, op->in.mp.checksum);
     }
     pail_code rc = pl_task_result(&s.task, NULL, &e);
+    if (rc == PAIL_E_UPLOAD_NOT_FOUND && c->g->caps.lists_parts && finished_before(c, &f)) {
+        rc = PAIL_OK; /* by a request that ran while this one was held against the parts */
+    }
     if (rc == PAIL_E_BAD_ARGUMENT) { /* a part is not as the list says */
         pl_gw_fail(c, "InvalidPart", NULL);
     } else if (rc) {

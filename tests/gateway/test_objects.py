@@ -5,6 +5,7 @@ import http.client
 import os
 import random
 import socket
+import threading
 import unittest
 
 import gateway
@@ -256,6 +257,26 @@ class Multipart(gateway.GatewayTest):
         self.assertEqual((get.body == b"".join(pieces), get.headers["x-amz-meta-a"]), (True, "b"))
         self.assertEqual(self.finish("parts", upload, done).texts("ETag"), [f'"{whole}"'])  # asked again
         self.assertEqual(self.finish("parts", upload, done[:1]).code, "NoSuchUpload")
+
+    def test_an_upload_that_is_finished_twice_at_a_time(self):
+        """As SDKs do when the answer to the first takes too long."""
+        piece = bytes(MIB)
+        for _ in range(20):
+            upload = self.begin("twice")
+            done = [(1, self.part("twice", upload, 1, piece).headers["ETag"])]
+            both, answers = threading.Barrier(4), []
+
+            def finish():
+                both.wait()
+                answers.append(self.finish("twice", upload, done))
+
+            threads = [threading.Thread(target=finish) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual([a.status for a in answers], [200] * 4, [a.body for a in answers])
+            self.assertEqual(len({a.texts("ETag")[0] for a in answers}), 1)
 
     def test_what_cannot_be_finished(self):
         upload = self.begin("wrong")
