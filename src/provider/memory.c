@@ -327,10 +327,10 @@ static pail_code do_list(struct memory *m, struct pl_op *op)
 
 /* ---- multipart ---- */
 
-static char *upload_name(struct pl_op *op, const char *id)
+static char *upload_name(struct pl_op *op, const char *key, const char *id)
 {
     struct pl_buf b = PL_BUF_MAX(4096);
-    pl_buf_printf(&b, "%s\n%s", op->key, id ? id : "");
+    pl_buf_printf(&b, "%s\001%s", key, id ? id : "");
     char *name = pl_arena_dup(&op->arena, pl_buf_view(&b));
     pl_buf_dispose(&b);
     return name;
@@ -341,7 +341,7 @@ static pail_code find_upload(struct memory *m, struct pl_op *op, const char *id,
 {
     struct pl_mem_bucket *b;
     pail_code rc = find_bucket(m, op, op->bucket, &b);
-    char *name = rc ? NULL : upload_name(op, id);
+    char *name = rc ? NULL : upload_name(op, op->key, id);
     *out = name ? pl_keymap_get(&b->uploads, name) : NULL;
     return rc ? rc : !name ? PAIL_E_NO_MEMORY : *out ? PAIL_OK : PAIL_E_UPLOAD_NOT_FOUND;
 }
@@ -400,6 +400,11 @@ static pail_code do_uploads(struct memory *m, struct pl_op *op)
         return op->in.list.of_object ? do_object_parts(m, op) : do_parts(m, op);
     }
     pail_code rc = find_bucket(m, op, op->bucket, &b);
+    const char *key = op->in.list.start_after, *id = op->in.list.after_upload;
+    if (rc == PAIL_OK && !op->in.list.token && key && *key) {
+        op->in.list.start_after = upload_name(op, key, id ? id : "g"); /* behind all digits */
+        rc = op->in.list.start_after ? PAIL_OK : PAIL_E_NO_MEMORY;
+    }
     return rc ? rc : fill_page(&b->uploads, op, fill_upload);
 }
 
@@ -412,7 +417,7 @@ static pail_code do_begin(struct memory *m, struct pl_op *op)
     }
     void *old = NULL;
     struct pl_mem_upload *u = pl_mem_upload_new(op->key, op->attr, op->in.mp.note, next_serial(m));
-    char *name = u ? upload_name(op, u->id) : NULL;
+    char *name = u ? upload_name(op, op->key, u->id) : NULL;
     if (!name || !pl_keymap_set(&b->uploads, name, u, &old)) {
         pl_mem_upload_free(u);
         return PAIL_E_NO_MEMORY;
@@ -469,7 +474,7 @@ static pail_code do_copy_part(struct memory *m, struct pl_op *op)
 static void drop_upload(struct memory *m, struct pl_op *op, const char *id)
 {
     struct pl_mem_bucket *b = pl_keymap_get(&m->buckets, op->bucket);
-    char *name = upload_name(op, id);
+    char *name = upload_name(op, op->key, id);
     pl_mem_upload_free(b && name ? pl_keymap_remove(&b->uploads, name) : NULL);
 }
 

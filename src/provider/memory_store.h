@@ -26,7 +26,7 @@ struct pl_mem_upload {
 struct pl_mem_bucket {
     int64_t made_ms;
     struct pl_keymap objects; /* struct pl_mem_object */
-    struct pl_keymap uploads; /* struct pl_mem_upload, by key, newline, id: keys in order, many
+    struct pl_keymap uploads; /* struct pl_mem_upload, by key, the byte 1, id: keys in order, many
                                  uploads for one */
 };
 

@@ -116,6 +116,8 @@ struct pl_op {
                 *token;   /* each may be NULL; a token excludes start_after */
             uint32_t max; /* entries; 0: the service's most */
             bool versions;
+            const char *after_upload; /* mp_list, caps.lists_parts: behind this upload of the key
+                                         start_after; NULL: behind all of them */
             const char *upload_id; /* mp_list, caps.lists_parts: the parts of this upload of key */
             bool of_object;        /* ... or those that the finished object of key is made of */
             uint32_t after_part;   /* ... behind this number */

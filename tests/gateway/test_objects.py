@@ -9,6 +9,7 @@ import threading
 import unittest
 
 import gateway
+from gateway import quote
 
 MIB = 1 << 20
 
@@ -257,6 +258,38 @@ class Multipart(gateway.GatewayTest):
         self.assertEqual((get.body == b"".join(pieces), get.headers["x-amz-meta-a"]), (True, "b"))
         self.assertEqual(self.finish("parts", upload, done).texts("ETag"), [f'"{whole}"'])  # asked again
         self.assertEqual(self.finish("parts", upload, done[:1]).code, "NoSuchUpload")
+
+    def test_pages_of_uploads(self):
+        """SPEC S3 ListMultipartUploads: key-marker alone goes behind all uploads of the key."""
+        begun = [(key, self.begin(quote("pages/" + key))) for key in ("a", "a", "a", "a\t", "a/1", "a/2", "b", "b")]
+        begun = [("pages/" + key, upload) for key, upload in begun]
+        begun.sort(key=lambda one: one[0])  # those of one key in the order of their beginning
+
+        def pages(most, both, **more):
+            key, upload, got = "", "", []
+            for _ in range(20):
+                query = {"uploads": "", "prefix": "pages/", "max-uploads": str(most), "key-marker": key, **more}
+                if both:
+                    query["upload-id-marker"] = upload
+                answer = self.ask("GET", "/bucket", query=query)
+                got += zip(answer.texts("Key"), answer.texts("UploadId"))
+                got += [(e.findtext(gateway.NS + "Prefix"), None) for e in answer.xml.iter(gateway.NS + "CommonPrefixes")]
+                if answer.texts("IsTruncated") == ["false"]:
+                    return got
+                key, upload = answer.texts("NextKeyMarker")[0], answer.texts("NextUploadIdMarker")[0]
+            self.fail(f"it does not end: {got}")
+
+        grouped = [one for one in begun if "a/" not in one[0]]
+        grouped.insert(4, ("pages/a/", None))
+        for most in (1, 2, 3, 20):
+            with self.subTest(most=most):
+                self.assertEqual(pages(most, True), begun)
+                listed = pages(most, True, delimiter="/")
+                self.assertEqual(sorted(listed, key=lambda one: one[0]), grouped)
+        keys = [key for key, _ in begun]
+        self.assertEqual(pages(1, False), [one for i, one in enumerate(begun) if one[0] not in keys[:i]])
+        for key, upload in begun:
+            self.assertEqual(self.ask("DELETE", "/bucket/" + quote(key), query={"uploadId": upload}).status, 204)
 
     def test_an_upload_that_is_finished_twice_at_a_time(self):
         """As SDKs do when the answer to the first takes too long."""
