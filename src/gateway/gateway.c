@@ -213,6 +213,7 @@ void pl_gateway_set_keys(struct pl_gateway *g, struct pl_gw_key *list)
 
 void pl_gateway_stop(struct pl_gateway *g, unsigned wait_ms)
 {
+    atomic_store(&g->stopping, true);
     pl_http_server_stop(g->http, wait_ms);
     g->http = NULL;
     pl_gateway_free_keys(g->keys);

@@ -62,6 +62,7 @@ struct pl_gateway {
 
     struct pl_caps caps;
     bool tls;
+    atomic_bool stopping;
     struct pl_http_server *http;
     pthread_rwlock_t keys_lock;
     struct pl_gw_key *keys; /* under keys_lock */

@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -34,7 +35,8 @@ struct pl_http_server {
     const struct pl_http_app *app;
     void *ctx;
     uint16_t port;
-    bool tls;
+    bool tls, listens; /* listens: the socket is its own */
+    atomic_bool stopping;
     struct pl_http_watch watch;
     pthread_mutex_t lock;
     pthread_cond_t ended;
@@ -198,7 +200,9 @@ static enum MHD_Result reply(struct call *k)
     if (!r) {
         return MHD_NO;
     }
-    if (c->closes) { /* first: the library forgets by it that it was given a Date */
+    if (c->closes ||
+        atomic_load(
+            &k->server->stopping)) { /* first: the library forgets by it that it was given a Date */
         MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     for (size_t i = 0; i < c->reply_header_count; i++) {
@@ -454,6 +458,7 @@ pail_code pl_http_server_start(const struct pl_http_server_opts *o, const struct
     s->ctx = ctx;
     s->port = port_of(fd);
     s->tls = o->tls_cert != NULL;
+    s->listens = o->listen_fd < 0;
     s->watch.idle_s = o->idle_s ? o->idle_s : IDLE_S;
     s->watch.most = o->connections ? o->connections : CONNECTIONS;
     s->daemon = pl_http_watch_start(&s->watch) ? start(s, o, fd) : NULL;
@@ -497,7 +502,12 @@ void pl_http_server_stop(struct pl_http_server *s, unsigned wait_ms)
     if (!s) {
         return;
     }
+    atomic_store(&s->stopping, true);
     MHD_socket fd = MHD_quiesce_daemon(s->daemon);
+    if (fd >= 0 && s->listens) {
+        (void)shutdown(fd, SHUT_RDWR); /* who comes now is refused, not left to wait; a manager's
+                                          socket goes on, for the next server */
+    }
     wait_for_calls(s, wait_ms);
     if (fd >= 0) {
         pl_sys.close(fd);

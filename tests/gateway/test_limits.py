@@ -283,6 +283,44 @@ class Slow(unittest.TestCase):
         self.assertEqual((answer.status, answer.body == data), (200, True))
 
 
+class Ending(unittest.TestCase):
+    """SIGTERM: what is under way gets its time, and nobody new is let in."""
+
+    def setUp(self):
+        self.server = Server("memory:")
+        self.addCleanup(self.server.stop)
+        self.assertEqual(Request(self.server, "PUT", "/bucket").by_header().send().status, 200)
+
+    def test_what_is_under_way_ends_and_nothing_begins(self):
+        put = Request(self.server, "PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD").by_header()
+        idle = [http.client.HTTPConnection(self.server.host, timeout=60) for _ in range(2)]
+        for connection in idle:
+            self.addCleanup(connection.close)
+            connection.request("GET", "/-/readyz")
+            self.assertEqual(connection.getresponse().read(), b"ready\n")
+        with connect(self.server) as s:
+            s.sendall(head(put, 2 << 20) + bytes(1 << 20))
+            self.server.process.terminate()
+            refused = False
+            for _ in range(1000):  # until it has heard the signal
+                try:
+                    connect(self.server).close()
+                except ConnectionError:
+                    refused = True
+                    break
+                threading.Event().wait(0.01)
+            self.assertTrue(refused)
+            for connection, path, status in zip(idle, ("/-/readyz", "/-/healthz"), (503, 200)):
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                self.assertEqual((answer.status, answer.headers["Connection"]), (status, "close"), answer.read())
+            s.sendall(bytes(1 << 20))
+            answer = rest(s)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer)
+            self.assertIn(b"\r\nConnection: close\r\n", answer)
+        self.assertEqual(self.server.process.wait(60), 0)
+
+
 class Down(unittest.TestCase):
     def test_a_part_that_no_memory_will_ever_hold(self):
         server = Server("s3:?aws_endpoint_url=http://127.0.0.1:9&aws_region=us-east-1&aws_access_key_id=a"
