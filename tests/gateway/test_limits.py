@@ -245,6 +245,17 @@ class Refused(gateway.GatewayTest):
                     self.assertIn(b"<Code>SignatureDoesNotMatch</Code>", answer)
                     self.assertEqual(ends, ["end"])
 
+    def test_a_put_of_more_than_5_gib(self):
+        for query in ({}, {"uploadId": "none", "partNumber": "1"}):
+            for size, status in ((5 << 30, b"100 Continue"), ((5 << 30) + 1, b"400 "), (6 << 30, b"400 ")):
+                put = Request(self.server, "PUT", "/bucket/huge", query=query, headers={"expect": "100-continue"},
+                              payload="UNSIGNED-PAYLOAD").by_header()
+                with self.subTest(size=size), connect(self.server) as s:
+                    s.sendall(head(put, size))
+                    answer = s.recv(65536)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 " + status), answer[:100])
+                    self.assertEqual(b"<Code>EntityTooLarge</Code>" in answer, status == b"400 ")
+
     def test_a_body_without_a_length_that_is_too_long(self):
         block = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
         put = Request(self.server, "PUT", "/bucket/endless", payload="UNSIGNED-PAYLOAD").by_header()

@@ -408,6 +408,18 @@ class Calls(gateway.GatewayTest):
         answer = self.ask("GET", "/bucket", query={"prefix": "page/", "delimiter": "/", "max-keys": "2"})
         self.assertEqual(answer.texts("NextMarker"), ["page/1/"])
 
+    def test_a_delete_with_conditions(self):
+        etag = self.put("gone", b"one").headers["ETag"]
+        for headers, status in (({"if-none-match": etag}, 501), ({"if-none-match": "*"}, 501),
+                                ({"if-unmodified-since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 501),
+                                ({"if-modified-since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 501),
+                                ({"if-match": '"another"'}, 412)):
+            with self.subTest(headers=headers):
+                self.assertEqual(self.ask("DELETE", "/bucket/gone", headers=headers).status, status)
+                self.assertEqual(self.stored("gone"), b"one")
+        self.assertEqual(self.ask("DELETE", "/bucket/gone", headers={"if-match": etag}).status, 204)
+        self.assertIsNone(self.stored("gone"))
+
     def test_a_bucket_before_the_host(self):
         host = "bucket.localhost:" + self.server.host.split(":")[1]
         for key in ("virtual", "-/healthz", "-/ui"):  # there it is no page of the server's
