@@ -149,6 +149,7 @@ pail_code pl_gateway_start(struct pl_gateway *g, const struct pl_http_server_opt
     }
     atomic_store(&g->serial, first);
     g->provider->ops->caps(g->provider, &g->caps);
+    g->tls = opts->tls_cert != NULL;
     return pl_http_server_start(opts, &app, g, &g->http, err);
 }
 
@@ -212,6 +213,7 @@ void pl_gateway_set_keys(struct pl_gateway *g, struct pl_gw_key *list)
 
 void pl_gateway_stop(struct pl_gateway *g, unsigned wait_ms)
 {
+    atomic_store(&g->stopping, true);
     pl_http_server_stop(g->http, wait_ms);
     g->http = NULL;
     pl_gateway_free_keys(g->keys);

@@ -61,6 +61,8 @@ struct pl_gateway {
     void *access_ctx;
 
     struct pl_caps caps;
+    bool tls;
+    atomic_bool stopping;
     struct pl_http_server *http;
     pthread_rwlock_t keys_lock;
     struct pl_gw_key *keys; /* under keys_lock */
@@ -147,7 +149,8 @@ struct pl_gw_stream {
     uint64_t next, end; /* in the object */
     char *etag;
     const char *version;
-    bool of_part; /* of an object: partNumber */
+    const char *if_range; /* the validator that the range is for; NULL: none */
+    bool of_part;         /* of an object: partNumber */
     const char *part_sum, *parts_count;
 };
 

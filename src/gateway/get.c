@@ -12,7 +12,7 @@ static struct pl_range take_range(struct pl_gw_call *c)
     struct pl_str text = pl_str_c(pl_gw_header(c, "range")), unit = PL_STR("bytes=");
     struct pl_range none = {0};
     uint64_t first, last = UINT64_MAX;
-    if (!pl_str_starts(text, unit)) {
+    if (text.len < unit.len || !pl_str_ieq(pl_str_n(text.ptr, unit.len), unit)) {
         return none;
     }
     text = pl_str_n(text.ptr + unit.len, text.len - unit.len);
@@ -28,6 +28,24 @@ static struct pl_range take_range(struct pl_gw_call *c)
     }
     return (struct pl_range){PL_RANGE_SPAN, first,
                              last == UINT64_MAX ? UINT64_MAX - first : last - first + 1};
+}
+
+/* SPEC RFC 9110#13.1.5: "If the validator does not match, the server MUST ignore the Range header
+ * field"; an ETag compares strongly, a date only with the very same. */
+static void hold_range(struct pl_gw_call *c, struct pl_range *range, const pail_info *i)
+{
+    const char *said = c->out.if_range;
+    int64_t ms;
+    if (!said || range->kind == PL_RANGE_ALL) {
+        return;
+    }
+    bool is_date = pl_date_http_parse(pl_str_c(said), &ms);
+    const char *etag = is_date ? NULL : pl_gw_unquoted(c, said);
+    bool same = is_date ? i->mtime_ms / 1000 == ms / 1000
+                        : etag && etag != said && i->etag && strcmp(etag, i->etag) == 0;
+    if (!same) {
+        *range = (struct pl_range){0};
+    }
 }
 
 /* ---- the reply ---- */
@@ -75,7 +93,7 @@ static void end_failed(struct pl_gw_call *c, struct pl_simple *s, pail_code rc)
     if (rc != PAIL_E_NOT_MODIFIED) {
         return;
     }
-    if (known && strcmp(known, "*") != 0) {
+    if (known && !strpbrk(known, "*,\"")) {
         pl_gw_etag_header(c, known);
     } else if (pl_gw_look(c, &info)) {
         pl_gw_etag_header(c, info.etag);
@@ -104,13 +122,14 @@ static bool stat_object(struct pl_gw_call *c, pail_info *info)
     return true;
 }
 
-static void head(struct pl_gw_call *c, const struct pl_range *range)
+static void head(struct pl_gw_call *c, struct pl_range *range)
 {
     pail_info info;
     uint64_t offset, length;
     if (!stat_object(c, &info)) {
         return;
     }
+    hold_range(c, range, &info);
     if (pl_range_resolve(range, info.size, &offset, &length)) {
         fail_range(c);
         return;
@@ -222,7 +241,35 @@ static void send(struct pl_gw_call *c, const struct pl_range *range, struct pl_o
     reply(c, range, i, offset, length);
 }
 
-static void get(struct pl_gw_call *c, const struct pl_range *range)
+/* Reads the first block; of what a range is held against is looked at here, so that it is that of
+ * these bytes. *op NULL: an error was set. */
+static pail_code read_first(struct pl_gw_call *c, struct pl_range *range, struct pl_simple *s,
+                            struct pl_op **op)
+{
+    enum pl_range_kind asked;
+    pail_code rc;
+    for (;;) {
+        pail_info info;
+        asked = range->kind;
+        uint64_t offset = asked == PL_RANGE_SPAN ? range->offset : 0;
+        uint64_t length = asked == PL_RANGE_SPAN ? range->length : UINT64_MAX;
+        rc = read_block(c, c->out.block, offset, length, false, s, op);
+        if (!*op) {
+            return rc;
+        }
+        if (rc == PAIL_OK) {
+            hold_range(c, range, &(*op)->out.info);
+        } else if (rc == PAIL_E_BAD_RANGE && c->out.if_range && pl_gw_look(c, &info)) {
+            hold_range(c, range, &info);
+        }
+        if (range->kind == asked) {
+            return rc;
+        }
+        pl_gw_op_end(c, s, true);
+    }
+}
+
+static void get(struct pl_gw_call *c, struct pl_range *range)
 {
     struct pl_simple s;
     struct pl_op *op;
@@ -232,9 +279,7 @@ static void get(struct pl_gw_call *c, const struct pl_range *range)
         pl_gw_fail(c, "SlowDown", NULL);
         return;
     }
-    uint64_t offset = range->kind == PL_RANGE_SPAN ? range->offset : 0;
-    uint64_t length = range->kind == PL_RANGE_SPAN ? range->length : UINT64_MAX;
-    pail_code rc = read_block(c, c->out.block, offset, length, false, &s, &op);
+    pail_code rc = read_first(c, range, &s, &op);
     if (!op) {
         return;
     }
@@ -259,6 +304,10 @@ static bool suffix(struct pl_gw_call *c, struct pl_range *range)
     uint64_t offset, length;
     if (!stat_object(c, &info)) {
         return false;
+    }
+    hold_range(c, range, &info);
+    if (range->kind == PL_RANGE_ALL) {
+        return true;
     }
     if (pl_range_resolve(range, info.size, &offset, &length)) {
         fail_range(c);
@@ -326,6 +375,7 @@ static bool was_replaced(struct pl_gw_call *c, const char *named, int tries)
 static void get_object(struct pl_gw_call *c)
 {
     struct pl_range range = take_range(c);
+    c->out.if_range = range.kind == PL_RANGE_ALL ? NULL : pl_gw_header(c, "if-range");
     if (!take_part(c, &range)) {
         return;
     }

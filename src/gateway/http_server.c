@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -19,7 +20,10 @@ enum {
     STACK_BYTES = 512 << 10,
     CONNECTION_BYTES = 64 << 10, /* request line, headers and the read buffer */
     BLOCK_BYTES = 1 << 20,       /* of a streamed body */
-    DRAIN_MAX = 1 << 20, /* an unwanted body up to here is read, so that the reply arrives */
+    SHORT =
+        1 << 20,  /* an unwanted body up to here is read before the reply: the connection stays */
+    DRAIN_S = 30, /* the rest of a body that turned out wrong is read over for so long, */
+    DRAIN_SHIFT = 30, /* ... and up to 1 GiB: the library takes no reply before its end */
     HEADERS_MAX = 128,
     IDLE_S = 60,
     CONNECTIONS = 512,
@@ -31,6 +35,8 @@ struct pl_http_server {
     const struct pl_http_app *app;
     void *ctx;
     uint16_t port;
+    bool tls, listens; /* listens: the socket is its own */
+    atomic_bool stopping;
     struct pl_http_watch watch;
     pthread_mutex_t lock;
     pthread_cond_t ended;
@@ -44,7 +50,9 @@ struct call {
     struct pl_http_peer *peer; /* NULL: not watched */
     bool free;                 /* trusted, and the watch knows */
     bool begun, replies;       /* replies: the rest of the body is thrown away */
+    bool whole;                /* the body was read to its end */
     uint64_t drained;
+    int64_t drain_until_ns;
     char address[INET6_ADDRSTRLEN];
 };
 
@@ -192,7 +200,9 @@ static enum MHD_Result reply(struct call *k)
     if (!r) {
         return MHD_NO;
     }
-    if (c->closes) { /* first: the library forgets by it that it was given a Date */
+    if (c->closes ||
+        atomic_load(
+            &k->server->stopping)) { /* first: the library forgets by it that it was given a Date */
         MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     for (size_t i = 0; i < c->reply_header_count; i++) {
@@ -206,18 +216,19 @@ static enum MHD_Result reply(struct call *k)
 
 static enum MHD_Result drain(struct call *k, size_t *n)
 {
+    int64_t now = pl_sys.mono_ns();
+    k->drain_until_ns = k->drain_until_ns ? k->drain_until_ns : now + (int64_t)DRAIN_S * 1000000000;
     k->drained += *n;
     *n = 0;
-    return k->drained > DRAIN_MAX ? MHD_NO : MHD_YES;
+    return k->drained >> DRAIN_SHIFT || now > k->drain_until_ns ? MHD_NO : MHD_YES;
 }
 
 /* A short unwanted body is read first; a long one is answered at once, and the connection ends, as
- * the library does to all that are answered before their end. */
+ * the library does to all that are answered before their end: see call_free. */
 static enum MHD_Result refuse_body(struct call *k)
 {
     uint64_t n = 0;
-    bool is_short =
-        pl_str_u64(pl_http_call_header(&k->pub, "content-length"), &n) && n <= DRAIN_MAX;
+    bool is_short = pl_str_u64(pl_http_call_header(&k->pub, "content-length"), &n) && n <= SHORT;
     bool waits = pl_http_call_header(&k->pub, "expect").ptr != NULL;
     if (!k->pub.has_body || (is_short && !waits)) {
         return MHD_YES;
@@ -264,6 +275,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
         *n = 0;
         return MHD_YES;
     }
+    k->whole = true;
     if (!k->replies) {
         k->replies = true;
         s->app->end(&k->pub, s->ctx);
@@ -325,10 +337,13 @@ static void call_free(void *cls, struct MHD_Connection *connection, void **own,
 {
     struct pl_http_server *s = cls;
     struct call *k = *own;
-    (void)connection;
     if (!k) {
         return;
     }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    bool lingers = why == MHD_REQUEST_TERMINATED_COMPLETED_OK && k->pub.has_body && !k->whole &&
+                   k->pub.wrong == PL_HTTP_FINE && info;
     if (k->begun) {
         s->app->done(&k->pub, why == MHD_REQUEST_TERMINATED_COMPLETED_OK, s->ctx);
     }
@@ -338,6 +353,9 @@ static void call_free(void *cls, struct MHD_Connection *connection, void **own,
     pl_free(k);
     *own = NULL;
     count_call(s, -1);
+    if (lingers) {
+        pl_http_linger(info->connect_fd, s->tls);
+    }
 }
 
 /* The application decodes what it needs itself. */
@@ -439,6 +457,8 @@ pail_code pl_http_server_start(const struct pl_http_server_opts *o, const struct
     s->app = app;
     s->ctx = ctx;
     s->port = port_of(fd);
+    s->tls = o->tls_cert != NULL;
+    s->listens = o->listen_fd < 0;
     s->watch.idle_s = o->idle_s ? o->idle_s : IDLE_S;
     s->watch.most = o->connections ? o->connections : CONNECTIONS;
     s->daemon = pl_http_watch_start(&s->watch) ? start(s, o, fd) : NULL;
@@ -482,7 +502,12 @@ void pl_http_server_stop(struct pl_http_server *s, unsigned wait_ms)
     if (!s) {
         return;
     }
+    atomic_store(&s->stopping, true);
     MHD_socket fd = MHD_quiesce_daemon(s->daemon);
+    if (fd >= 0 && s->listens) {
+        (void)shutdown(fd, SHUT_RDWR); /* who comes now is refused, not left to wait; a manager's
+                                          socket goes on, for the next server */
+    }
     wait_for_calls(s, wait_ms);
     if (fd >= 0) {
         pl_sys.close(fd);

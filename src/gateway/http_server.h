@@ -78,7 +78,8 @@ PAIL_MUST pail_code pl_http_server_start(const struct pl_http_server_opts *opts,
                                          const struct pl_http_app *app, void *ctx,
                                          struct pl_http_server **out, struct pail_error **err);
 uint16_t pl_http_server_port(const struct pl_http_server *s);
-/* Takes no more connections, lets what is under way end for up to wait_ms, then cuts the rest. */
+/* Takes no more connections (refuses them, where the socket is its own), lets what is under way end
+ * for up to wait_ms, then cuts the rest. */
 void pl_http_server_stop(struct pl_http_server *s, unsigned wait_ms);
 
 #endif

@@ -1,5 +1,7 @@
 #include "gateway/http_watch.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -100,4 +102,26 @@ void pl_http_watch_stop(struct pl_http_watch *w)
     }
     pthread_cond_destroy(&w->stopping);
     pthread_mutex_destroy(&w->lock);
+}
+
+void pl_http_linger(int fd, bool tls)
+{
+    enum { MOST_S = 30, QUIET_MS = 5000, MOST_SHIFT = 30, BLOCK = 64 << 10 };
+    char block[BLOCK];
+    int64_t until = pl_sys.mono_ns() + (int64_t)MOST_S * 1000000000;
+    uint64_t seen = 0;
+    if (!tls) {
+        (void)shutdown(fd, SHUT_WR);
+    }
+    while (!(seen >> MOST_SHIFT) && pl_sys.mono_ns() < until) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        if (poll(&p, 1, QUIET_MS) != 1) {
+            return;
+        }
+        ssize_t n = recv(fd, block, sizeof block, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+            return;
+        }
+        seen += n > 0 ? (uint64_t)n : 0;
+    }
 }

@@ -30,6 +30,17 @@ static bool give_up(struct pl_gw_call *c, const char *code, const char *why)
     return false;
 }
 
+/* More than is ever kept. An object whose length is told needs not be kept. */
+static bool too_long(struct pl_gw_call *c, const char *why)
+{
+    bool told = c->route->body != PL_GW_BYTES || c->body.length != UINT64_MAX;
+    return told ? give_up(c, "EntityTooLarge", why)
+                : give_up(c, "MissingContentLength",
+                          "Without a Content-Length a body is kept in memory, 64 MiB and what "
+                          "memory_limit allows at most: send a file, or the parts of a multipart "
+                          "upload");
+}
+
 /* With n more bytes, which have come, and all that was announced; of unknown length twice as much
  * as before. */
 static uint64_t room_for(const struct pl_gw_body *b, size_t n)
@@ -52,11 +63,10 @@ bool pl_gw_keep_room(struct pl_gw_call *c, size_t n)
     }
     size_t size = (size_t)room_for(b, n);
     if (len + n >= size) {
-        return give_up(c, "EntityTooLarge", NULL);
+        return too_long(c, NULL);
     }
     if (size + b->pooled > c->g->pool->limit) {
-        return give_up(c, "EntityTooLarge",
-                       "the body is larger than the setting memory_limit allows");
+        return too_long(c, "the body is larger than the setting memory_limit allows");
     }
     int64_t until = pl_sys.mono_ns() + (int64_t)WAIT_S * 1000000000;
     char *room =

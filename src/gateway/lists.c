@@ -9,7 +9,7 @@ struct listing {
     struct pl_simple s;
     struct pl_op *op;
     struct pl_buf *b;
-    const char *prefix, *delimiter, *after;
+    const char *prefix, *delimiter, *after, *after_upload;
     uint32_t max;
     bool encoded;
 };
@@ -63,6 +63,7 @@ static bool run(struct pl_gw_call *c, struct listing *l, enum pl_op_kind kind, c
     l->op->in.list.delimiter = l->delimiter && *l->delimiter ? l->delimiter : NULL;
     l->op->in.list.token = token;
     l->op->in.list.start_after = token || !l->after || !*l->after ? NULL : l->after;
+    l->op->in.list.after_upload = l->after_upload;
     l->op->in.list.max = l->max ? l->max : 1; /* of 0: whether the bucket is there */
     l->op->in.list.versions =
         c->route->run == pl_gw_list_versions && c->g->caps.ability[PAIL_CAN_VERSIONS];
@@ -80,6 +81,14 @@ static bool run(struct pl_gw_call *c, struct listing *l, enum pl_op_kind kind, c
 static const char *last_key(const struct listing *l)
 {
     return l->op->out.item_count ? l->op->out.items[l->op->out.item_count - 1].key : "";
+}
+
+/* "" for a prefix, which stands for all uploads below it. */
+static const char *last_upload(const struct listing *l)
+{
+    size_t n = l->op->out.item_count;
+    const char *id = n ? l->op->out.items[n - 1].upload_id : NULL;
+    return id ? id : "";
 }
 
 static void head(struct pl_gw_call *c, struct listing *l, const char *root)
@@ -211,10 +220,16 @@ void pl_gw_list_versions(struct pl_gw_call *c)
     end(c, &l, "ListVersionsResult");
 }
 
+/* SPEC S3 ListMultipartUploads: with key-marker alone the keys behind it; upload-id-marker adds the
+ * uploads of that key behind that one, and without key-marker it is ignored. Where the store does
+ * not go on from an upload, its token is told for one. */
 void pl_gw_list_uploads(struct pl_gw_call *c)
 {
     struct listing l = {.after = pl_gw_param(c, "key-marker")};
-    const char *marker = pl_gw_param(c, "upload-id-marker"), *token = pl_gw_unpack_token(c, marker);
+    const char *marker = pl_gw_param(c, "upload-id-marker");
+    bool knows = c->g->caps.lists_parts;
+    const char *token = knows ? NULL : pl_gw_unpack_token(c, marker);
+    l.after_upload = knows && marker && *marker ? marker : NULL;
     if (!take(c, &l, "max-uploads") || !run(c, &l, PL_OP_MP_LIST, token)) {
         return;
     }
@@ -224,7 +239,8 @@ void pl_gw_list_uploads(struct pl_gw_call *c)
     pl_gw_text(l.b, "UploadIdMarker", marker ? marker : "");
     if (l.op->out.next_token) {
         pl_gw_key_text(l.b, "NextKeyMarker", last_key(&l), l.encoded);
-        pl_gw_text(l.b, "NextUploadIdMarker", pl_gw_pack_token(c, l.op->out.next_token));
+        pl_gw_text(l.b, "NextUploadIdMarker",
+                   knows ? last_upload(&l) : pl_gw_pack_token(c, l.op->out.next_token));
     }
     pl_gw_key_text(l.b, "Prefix", l.prefix ? l.prefix : "", l.encoded);
     pl_gw_key_text(l.b, "Delimiter", l.delimiter, l.encoded);

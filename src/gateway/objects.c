@@ -67,6 +67,11 @@ void pl_gw_delete_object(struct pl_gw_call *c)
         return;
     }
     pl_gw_take_conditions(c, "", &c->cond);
+    if (c->cond.if_none_match || pl_gw_header(c, "if-modified-since") ||
+        pl_gw_header(c, "if-unmodified-since")) { /* SPEC S3 DeleteObject knows none of them */
+        pl_gw_fail(c, "NotImplemented", "the condition of a delete is If-Match");
+        return;
+    }
     i.etag = c->cond.if_match;
     pail_code rc = delete_one(c, &name, &i, &e);
     if (rc == PAIL_OK) {

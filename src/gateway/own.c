@@ -19,15 +19,17 @@ static void health(struct pl_gw_call *c)
 static void ready(struct pl_gw_call *c)
 {
     struct pl_simple s;
-    struct pl_op *op = pl_gw_op(c, &s, PL_OP_BUCKET_LIST, NULL, NULL);
-    bool ok = false;
+    bool stops = atomic_load(&c->g->stopping), ok = false;
+    struct pl_op *op = stops ? NULL : pl_gw_op(c, &s, PL_OP_BUCKET_LIST, NULL, NULL);
     if (op) {
         op->in.list.max = 1;
         ok = pl_gw_run(&s) == PAIL_OK;
         pl_gw_op_end(c, &s, true);
     }
     pl_buf_clear(&c->http->body);
-    pl_buf_puts(&c->http->body, ok ? "ready\n" : "the store does not answer\n");
+    pl_buf_puts(&c->http->body, ok      ? "ready\n"
+                                : stops ? "the server ends\n"
+                                        : "the store does not answer\n");
     plain(c, ok ? 200 : 503, "text/plain");
 }
 

@@ -10,9 +10,9 @@ enum {
     STACK = 512 << 10,
     PART_NUMBER_MAX = 10000,
     PART_MAX = 64 << 20, /* of a part that is kept in memory */
-    WAIT_S = 30,
-    PUT_MAX_SHIFT = 30 /* SPEC S3 "Quotas": 5 GiB in one PUT */
+    WAIT_S = 30
 };
+static const uint64_t put_max = (uint64_t)5 << 30; /* SPEC S3 "Quotas": in one PUT */
 
 static bool is_part(const struct pl_gw_call *c)
 {
@@ -171,7 +171,7 @@ static void begin(struct pl_gw_call *c)
 {
     uint64_t n = c->body.length;
     bool known = n != UINT64_MAX;
-    if (known && n >> PUT_MAX_SHIFT > 5) {
+    if (known && n > put_max) {
         pl_gw_fail(c, "EntityTooLarge", "a PUT takes 5 GiB at most; use a multipart upload");
         return;
     }

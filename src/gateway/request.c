@@ -314,11 +314,11 @@ bool pl_gw_take_attributes(struct pl_gw_call *c, pail_attributes *out)
     return take_metadata(c, out) && (!tags || pl_gw_take_tags(c, tags, out));
 }
 
-/* Without quotes; a list of several stays as it is and matches nothing. */
+/* A list of several, and a weak one, stay as they are: so providers take them. */
 const char *pl_gw_unquoted(struct pl_gw_call *c, const char *text)
 {
     size_t n = text ? strlen(text) : 0;
-    if (n >= 2 && text[0] == '"' && text[n - 1] == '"') {
+    if (n >= 2 && text[0] == '"' && text[n - 1] == '"' && !memchr(text + 1, '"', n - 2)) {
         return pl_arena_dup(c->arena, pl_str_n(text + 1, n - 2));
     }
     return text;

@@ -210,14 +210,25 @@ static const char *etag_of(struct pl_gw_call *c, const struct pl_part *parts, si
     return text;
 }
 
+/* The object's URL as the client addresses it. */
+static void location(const struct pl_gw_call *c, struct pl_buf *out)
+{
+    struct pl_str host = pl_http_call_header(c->http, "host"), bucket;
+    pl_buf_printf(out, "%s://", c->g->tls ? "https" : "http");
+    pl_buf_str(out, host);
+    if (!pl_gw_bucket_of_host(c, &bucket)) {
+        pl_buf_printf(out, "/%s", c->bucket);
+    }
+    pl_buf_putc(out, '/');
+    pl_url_encode(out, pl_str_c(c->key), PL_URL_KEEP_SLASH);
+}
+
 static void finished(struct pl_gw_call *c, const char *etag, const char *checksum)
 {
     struct pl_buf *b = pl_gw_xml(c, "CompleteMultipartUploadResult");
-    struct pl_str host = pl_http_call_header(c->http, "host");
-    struct pl_buf location = PL_BUF_MAX(8192);
-    pl_buf_printf(&location, "http://%.*s/%s/%s", (int)host.len, host.ptr ? host.ptr : "",
-                  c->bucket, c->key);
-    pl_gw_text(b, "Location", pl_buf_rc(&location) ? NULL : location.ptr);
+    struct pl_buf url = PL_BUF_MAX(8192);
+    location(c, &url);
+    pl_gw_text(b, "Location", pl_buf_rc(&url) ? NULL : url.ptr);
     pl_gw_text(b, "Bucket", c->bucket);
     pl_gw_text(b, "Key", c->key);
     pl_gw_etag(b, etag);
@@ -225,7 +236,7 @@ static void finished(struct pl_gw_call *c, const char *etag, const char *checksu
         pl_gw_sum_text(b, checksum);
         pl_gw_text(b, "ChecksumType", strchr(checksum, '-') ? "COMPOSITE" : "FULL_OBJECT");
     }
-    pl_buf_dispose(&location);
+    pl_buf_dispose(&url);
     pl_gw_xml_end(c, "CompleteMultipartUploadResult");
 }
 
@@ -346,6 +357,9 @@ void pl_gw_finish_upload(struct pl_gw_call *c)
         finished(c, op->out.info.etag, op->in.mp.checksum);
     }
     pail_code rc = pl_task_result(&s.task, NULL, &e);
+    if (rc == PAIL_E_UPLOAD_NOT_FOUND && c->g->caps.lists_parts && finished_before(c, &f)) {
+        rc = PAIL_OK; /* by a request that ran while this one was held against the parts */
+    }
     if (rc == PAIL_E_BAD_ARGUMENT) { /* a part is not as the list says */
         pl_gw_fail(c, "InvalidPart", NULL);
     } else if (rc) {

@@ -320,29 +320,6 @@ void pl_row_read(sqlite3_stmt *s, struct pl_row *row)
     row->tags = column_blob(s, 9);
 }
 
-char *pl_hex16(char *room, uint64_t n)
-{
-    for (int i = 15; i >= 0; i--, n >>= 4) {
-        room[i] = "0123456789abcdef"[n & 15];
-    }
-    return room + 16;
-}
-
-char *pl_etag_text(char *room, uint64_t crc, uint64_t size)
-{
-    char *p = pl_hex16(room, crc), digits[16];
-    int n = 0;
-    do {
-        digits[n++] = "0123456789abcdef"[size & 15];
-        size >>= 4;
-    } while (size);
-    for (*p++ = '-'; n; n--) {
-        *p++ = digits[n - 1];
-    }
-    *p = '\0';
-    return p;
-}
-
 #define SUM_NAME "crc64nvme:"
 enum { SUM_MAX = sizeof SUM_NAME - 1 + PL_BASE64_SIZE(8) };
 

@@ -147,11 +147,6 @@ void pl_row_read(sqlite3_stmt *s, struct pl_row *row);
 /* All that is known of an object, into the arena; the key is not copied. */
 void pl_row_info(const struct pl_row *row, struct pl_arena *arena, const char *key, pail_info *out);
 
-/* "0123456789abcdef-1f": the ETag of bytes whose writer gave none; returns the end. */
-enum { PL_ETAG_MAX = 16 + 1 + 16 + 1 };
-char *pl_etag_text(char *room, uint64_t crc, uint64_t size);
-char *pl_hex16(char *room, uint64_t n);
-
 /* Finds an object: PAIL_OK with the statement at its row (reset it), else PAIL_E_NOT_FOUND,
  * PAIL_E_VERSION_NOT_FOUND, PAIL_E_BUCKET_NOT_FOUND or an error of the index, and *s is NULL. */
 struct pl_wanted {

@@ -208,6 +208,8 @@ static void place_of_uploads(const struct page *p, char *room, struct pl_str *ke
             *id = *id << 4 | (d <= '9' ? d - '0' : d - 'a' + 10);
         }
         *key = pl_str_c(token + 17);
+    } else if (key->len && p->op->in.list.after_upload) {
+        *id = pl_upload_id(p->op->in.list.after_upload);
     }
     if (key->len < p->prefix.len || memcmp(key->ptr, p->prefix.ptr, p->prefix.len) < 0) {
         *key = p->prefix; /* ids are above 0, so those of this very key come too */

@@ -83,3 +83,26 @@ PAIL_API void pail_info_free(pail_info *info)
         pl_free(o);
     }
 }
+
+char *pl_hex16(char *room, uint64_t n)
+{
+    for (int i = 15; i >= 0; i--, n >>= 4) {
+        room[i] = "0123456789abcdef"[n & 15];
+    }
+    return room + 16;
+}
+
+char *pl_etag_text(char *room, uint64_t crc, uint64_t size)
+{
+    char *p = pl_hex16(room, crc), digits[16];
+    int n = 0;
+    do {
+        digits[n++] = "0123456789abcdef"[size & 15];
+        size >>= 4;
+    } while (size);
+    for (*p++ = '-'; n; n--) {
+        *p++ = digits[n - 1];
+    }
+    *p = '\0';
+    return p;
+}

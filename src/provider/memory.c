@@ -11,8 +11,8 @@ struct memory {
     struct pl_provider base;
     unsigned forks;
     pthread_mutex_t lock;
-    struct pl_keymap buckets; /* struct pl_mem_bucket; all below under lock */
-    uint64_t serial;
+    struct pl_keymap buckets;    /* struct pl_mem_bucket; under lock, as all in them */
+    atomic_uint_fast64_t serial; /* not under it */
 };
 
 static struct memory *of(struct pl_provider *p)
@@ -81,34 +81,43 @@ static pail_code do_get(struct memory *m, struct pl_op *op)
                : pl_fail_errno(&op->error, errno, "writing what was read of \"%s\"", op->key);
 }
 
-/* The source's bytes in new memory. */
-static pail_code read_source(struct pl_op *op, char **data)
+static uint64_t next_serial(struct memory *m)
 {
+    return atomic_fetch_add(&m->serial, 1) + 1;
+}
+
+/* The source's bytes as an object, which is op->provider_ctx then. No lock is held: a slow source,
+ * and the work on many bytes, hold up nobody else. */
+static pail_code read_source(struct memory *m, struct pl_op *op)
+{
+    static const pail_attributes none;
     struct pl_body *source = op->in.put.source;
-    *data = pl_alloc(source->len);
-    if (!*data) {
+    char *data = pl_alloc(source->len);
+    if (!data) {
         return pl_fail(&op->error, PAIL_E_NO_MEMORY, "no memory for %llu bytes",
                        (unsigned long long)source->len);
     }
     errno = 0;
-    if (source->len && !pl_body_read(source, 0, *data, source->len)) {
-        pl_free(*data);
-        *data = NULL;
+    if (source->len && !pl_body_read(source, 0, data, source->len)) {
+        pl_free(data);
         return errno ? pl_fail_errno(&op->error, errno, "reading the source")
                      : pl_fail(&op->error, PAIL_E_CHANGED, "the source changed while it was read");
     }
     atomic_store(&source->done, source->len);
-    return PAIL_OK;
-}
-
-/* Makes `o` the object of its key if the conditions hold; takes the reference in every case. */
-static pail_code publish(struct memory *m, struct pl_op *op, struct pl_mem_object *o,
-                         const char *etag, const char *checksum)
-{
-    if (o && !pl_mem_object_given(o, etag, checksum)) {
+    const pail_attributes *attr = op->kind != PL_OP_PUT ? NULL : op->attr ? op->attr : &none;
+    struct pl_mem_object *o =
+        pl_mem_object_new(data, source->len, attr, op->in.put.etag, next_serial(m));
+    if (o && !pl_mem_object_given(o, op->in.put.checksum)) {
         pl_mem_object_unref(o);
         o = NULL;
     }
+    op->provider_ctx = o;
+    return o ? PAIL_OK : PAIL_E_NO_MEMORY;
+}
+
+/* Makes `o` the object of its key if the conditions hold; takes the reference in every case. */
+static pail_code publish(struct memory *m, struct pl_op *op, struct pl_mem_object *o)
+{
     struct pl_mem_bucket *b;
     void *old = NULL;
     pail_code rc = o ? find_bucket(m, op, op->bucket, &b) : PAIL_E_NO_MEMORY;
@@ -127,21 +136,6 @@ static pail_code publish(struct memory *m, struct pl_op *op, struct pl_mem_objec
     op->out.info.key = op->key;
     pl_mem_object_unref(old);
     return PAIL_OK;
-}
-
-static pail_code do_put(struct memory *m, struct pl_op *op)
-{
-    struct pl_mem_bucket *b;
-    char *data = op->provider_ctx;
-    pail_code rc = find_bucket(m, op, op->bucket, &b);
-    if (rc) {
-        pl_free(data);
-        return rc;
-    }
-    static const pail_attributes none;
-    struct pl_mem_object *o =
-        pl_mem_object_new(data, op->in.put.source->len, op->attr ? op->attr : &none, ++m->serial);
-    return publish(m, op, o, op->in.put.etag, op->in.put.checksum);
 }
 
 static pail_code delete_one(struct memory *m, struct pl_op *op, const char *key,
@@ -209,15 +203,17 @@ static pail_code do_copy(struct memory *m, struct pl_op *op)
     pail_attributes kept = pl_info_attributes(&from->info);
     char *data = copy_bytes(from->data, from->info.size);
     struct pl_mem_object *o =
-        data ? pl_mem_object_new(data, from->info.size, op->attr ? op->attr : &kept, ++m->serial)
+        data ? pl_mem_object_new(data, from->info.size, op->attr ? op->attr : &kept,
+                                 from->info.etag, next_serial(m))
              : NULL;
     const pail_info *i = &from->info;
-    if (o && !(pl_mem_object_given(o, NULL, i->composite_checksum) &&
-               pl_mem_object_parts(o, from->parts, from->part_count))) {
+    if (o &&
+        !(pl_mem_object_given(o, i->composite_checksum) && pl_mem_object_given(o, i->checksum) &&
+          pl_mem_object_parts(o, from->parts, from->part_count))) {
         pl_mem_object_unref(o);
         o = NULL;
     }
-    rc = publish(m, op, o, from->etag_kept ? i->etag : NULL, i->checksum);
+    rc = publish(m, op, o);
     pl_mem_object_unref(from);
     return rc;
 }
@@ -331,10 +327,10 @@ static pail_code do_list(struct memory *m, struct pl_op *op)
 
 /* ---- multipart ---- */
 
-static char *upload_name(struct pl_op *op, const char *id)
+static char *upload_name(struct pl_op *op, const char *key, const char *id)
 {
     struct pl_buf b = PL_BUF_MAX(4096);
-    pl_buf_printf(&b, "%s\n%s", op->key, id ? id : "");
+    pl_buf_printf(&b, "%s\001%s", key, id ? id : "");
     char *name = pl_arena_dup(&op->arena, pl_buf_view(&b));
     pl_buf_dispose(&b);
     return name;
@@ -345,7 +341,7 @@ static pail_code find_upload(struct memory *m, struct pl_op *op, const char *id,
 {
     struct pl_mem_bucket *b;
     pail_code rc = find_bucket(m, op, op->bucket, &b);
-    char *name = rc ? NULL : upload_name(op, id);
+    char *name = rc ? NULL : upload_name(op, op->key, id);
     *out = name ? pl_keymap_get(&b->uploads, name) : NULL;
     return rc ? rc : !name ? PAIL_E_NO_MEMORY : *out ? PAIL_OK : PAIL_E_UPLOAD_NOT_FOUND;
 }
@@ -404,6 +400,11 @@ static pail_code do_uploads(struct memory *m, struct pl_op *op)
         return op->in.list.of_object ? do_object_parts(m, op) : do_parts(m, op);
     }
     pail_code rc = find_bucket(m, op, op->bucket, &b);
+    const char *key = op->in.list.start_after, *id = op->in.list.after_upload;
+    if (rc == PAIL_OK && !op->in.list.token && key && *key) {
+        op->in.list.start_after = upload_name(op, key, id ? id : "g"); /* behind all digits */
+        rc = op->in.list.start_after ? PAIL_OK : PAIL_E_NO_MEMORY;
+    }
     return rc ? rc : fill_page(&b->uploads, op, fill_upload);
 }
 
@@ -415,8 +416,8 @@ static pail_code do_begin(struct memory *m, struct pl_op *op)
         return rc;
     }
     void *old = NULL;
-    struct pl_mem_upload *u = pl_mem_upload_new(op->key, op->attr, op->in.mp.note, ++m->serial);
-    char *name = u ? upload_name(op, u->id) : NULL;
+    struct pl_mem_upload *u = pl_mem_upload_new(op->key, op->attr, op->in.mp.note, next_serial(m));
+    char *name = u ? upload_name(op, op->key, u->id) : NULL;
     if (!name || !pl_keymap_set(&b->uploads, name, u, &old)) {
         pl_mem_upload_free(u);
         return PAIL_E_NO_MEMORY;
@@ -425,29 +426,18 @@ static pail_code do_begin(struct memory *m, struct pl_op *op)
     return PAIL_OK;
 }
 
-struct new_part {
-    const char *upload_id, *etag, *checksum;
-    uint32_t number;
-    char *data; /* taken over */
-    uint64_t size;
-};
-
-static pail_code store_part(struct memory *m, struct pl_op *op, const struct new_part *n)
+/* Takes the part over. */
+static pail_code store_part(struct memory *m, struct pl_op *op, const char *upload_id,
+                            uint32_t number, struct pl_mem_object *part)
 {
-    uint32_t number = n->number;
     struct pl_mem_upload *u;
-    pail_code rc = find_upload(m, op, n->upload_id, &u);
+    pail_code rc = find_upload(m, op, upload_id, &u);
     if (rc == PAIL_OK && (number < 1 || number > 10000)) {
         rc = pl_fail(&op->error, PAIL_E_BAD_ARGUMENT, "part number %u is not 1 to 10000", number);
     }
     if (rc) {
-        pl_free(n->data);
-        return rc;
-    }
-    struct pl_mem_object *part = pl_mem_object_new(n->data, n->size, NULL, ++m->serial);
-    if (!part || !pl_mem_object_given(part, n->etag, n->checksum)) {
         pl_mem_object_unref(part);
-        return PAIL_E_NO_MEMORY;
+        return rc;
     }
     pl_mem_object_unref(u->parts[number - 1]);
     u->parts[number - 1] = part;
@@ -457,10 +447,7 @@ static pail_code store_part(struct memory *m, struct pl_op *op, const struct new
 
 static pail_code do_part(struct memory *m, struct pl_op *op)
 {
-    return store_part(m, op,
-                      &(struct new_part){op->in.put.upload_id, op->in.put.etag, op->in.put.checksum,
-                                         op->in.put.number, op->provider_ctx,
-                                         op->in.put.source->len});
+    return store_part(m, op, op->in.put.upload_id, op->in.put.number, op->provider_ctx);
 }
 
 static pail_code do_copy_part(struct memory *m, struct pl_op *op)
@@ -475,9 +462,10 @@ static pail_code do_copy_part(struct memory *m, struct pl_op *op)
         rc = PAIL_E_BAD_RANGE;
     } else {
         char *data = copy_bytes(from->data + offset, length);
-        struct new_part part = {op->in.copy.upload_id, NULL, NULL,
-                                op->in.copy.number,    data, length};
-        rc = data ? store_part(m, op, &part) : PAIL_E_NO_MEMORY;
+        struct pl_mem_object *part =
+            data ? pl_mem_object_new(data, length, NULL, NULL, next_serial(m)) : NULL;
+        rc = part ? store_part(m, op, op->in.copy.upload_id, op->in.copy.number, part)
+                  : PAIL_E_NO_MEMORY;
     }
     pl_mem_object_unref(from);
     return rc;
@@ -486,7 +474,7 @@ static pail_code do_copy_part(struct memory *m, struct pl_op *op)
 static void drop_upload(struct memory *m, struct pl_op *op, const char *id)
 {
     struct pl_mem_bucket *b = pl_keymap_get(&m->buckets, op->bucket);
-    char *name = upload_name(op, id);
+    char *name = upload_name(op, op->key, id);
     pl_mem_upload_free(b && name ? pl_keymap_remove(&b->uploads, name) : NULL);
 }
 
@@ -503,13 +491,14 @@ static pail_code do_finish(struct memory *m, struct pl_op *op)
         return rc;
     }
     pail_attributes attr = pl_info_attributes(&u->attributes->info);
-    struct pl_mem_object *o = pl_mem_object_new(data, size, &attr, ++m->serial);
+    struct pl_mem_object *o = pl_mem_object_new(data, size, &attr, op->in.mp.etag, next_serial(m));
     struct pl_part *parts = pl_mem_upload_parts(u, &op->arena, op->in.mp.parts, op->in.mp.count);
-    if (o && (!parts || !pl_mem_object_parts(o, parts, op->in.mp.count))) {
+    if (o && !(parts && pl_mem_object_parts(o, parts, op->in.mp.count) &&
+               pl_mem_object_given(o, op->in.mp.checksum))) {
         pl_mem_object_unref(o);
         o = NULL;
     }
-    rc = publish(m, op, o, op->in.mp.etag, op->in.mp.checksum);
+    rc = publish(m, op, o);
     if (rc == PAIL_OK) {
         drop_upload(m, op, op->in.mp.upload_id);
     }
@@ -577,7 +566,7 @@ static pail_code run(struct memory *m, struct pl_op *op)
     case PL_OP_STAT:
     case PL_OP_TAGS_GET: return do_stat(m, op);
     case PL_OP_GET: return do_get(m, op);
-    case PL_OP_PUT: return do_put(m, op);
+    case PL_OP_PUT: return publish(m, op, op->provider_ctx);
     case PL_OP_DELETE: return delete_one(m, op, op->key, op->version, &op->cond);
     case PL_OP_DELETE_MANY: return do_delete_many(m, op);
     case PL_OP_COPY: return do_copy(m, op);
@@ -608,11 +597,8 @@ static enum pl_submit submit(struct pl_provider *p, struct pl_op *op)
     struct memory *m = of(p);
     pail_code rc = PAIL_E_FORKED;
     if (m->forks == pl_fork_count()) {
-        /* The bytes come in before the lock is taken: a slow source holds up nobody else. */
         bool has_source = op->kind == PL_OP_PUT || op->kind == PL_OP_MP_PART;
-        char *data = NULL;
-        rc = has_source ? read_source(op, &data) : PAIL_OK;
-        op->provider_ctx = data;
+        rc = has_source ? read_source(m, op) : PAIL_OK;
         if (rc == PAIL_OK) {
             pthread_mutex_lock(&m->lock);
             rc = run(m, op);

@@ -1,14 +1,17 @@
 #include "provider/memory_store.h"
 
 #include "base/sys.h"
+#include "codec/crc.h"
 
-static char *serial_text(struct pl_arena *a, uint64_t serial)
+static void set_names(struct pl_mem_object *o, const char *etag, uint64_t serial)
 {
-    char digits[16];
-    for (int i = 15; i >= 0; i--, serial >>= 4) {
-        digits[i] = "0123456789abcdef"[serial & 15];
+    char text[PL_ETAG_MAX];
+    if (!etag) {
+        pl_etag_text(text, pl_crc64nvme(0, o->data, o->info.size), o->info.size);
     }
-    return pl_arena_dup(a, pl_str_n(digits, 16));
+    o->info.etag = pl_arena_dup_c(&o->arena, etag ? etag : text);
+    *pl_hex16(text, serial) = '\0';
+    o->info.version = pl_arena_dup_c(&o->arena, text);
 }
 
 static void set_attributes(struct pl_mem_object *o, const pail_attributes *attr)
@@ -27,7 +30,7 @@ static void set_attributes(struct pl_mem_object *o, const pail_attributes *attr)
 }
 
 struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_attributes *attr,
-                                        uint64_t serial)
+                                        const char *etag, uint64_t serial)
 {
     struct pl_mem_object *o = pl_calloc(1, sizeof *o);
     if (!o) {
@@ -38,8 +41,7 @@ struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_at
     o->data = data;
     o->info.size = size;
     o->info.mtime_ms = pl_sys.wall_ms();
-    o->info.etag = serial_text(&o->arena, serial);
-    o->info.version = o->info.etag;
+    set_names(o, etag, serial);
     o->info.is_latest = true;
     if (attr) {
         set_attributes(o, attr);
@@ -51,12 +53,8 @@ struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_at
     return o;
 }
 
-bool pl_mem_object_given(struct pl_mem_object *o, const char *etag, const char *checksum)
+bool pl_mem_object_given(struct pl_mem_object *o, const char *checksum)
 {
-    if (etag) {
-        o->info.etag = pl_arena_dup_c(&o->arena, etag);
-        o->etag_kept = true;
-    }
     if (checksum) {
         const char **to = strchr(checksum, '-') ? &o->info.composite_checksum : &o->info.checksum;
         *to = pl_arena_dup_c(&o->arena, checksum);
@@ -101,8 +99,8 @@ struct pl_mem_upload *pl_mem_upload_new(const char *key, const pail_attributes *
     }
     u->begun_ms = pl_sys.wall_ms();
     u->key = pl_strdup(key);
-    u->attributes = pl_mem_object_new(NULL, 0, attr ? attr : &none, serial);
-    u->id = u->attributes ? pl_strdup(u->attributes->info.etag) : NULL;
+    u->attributes = pl_mem_object_new(NULL, 0, attr ? attr : &none, NULL, serial);
+    u->id = u->attributes ? pl_strdup(u->attributes->info.version) : NULL;
     u->note = note ? pl_strdup(note) : NULL;
     if (!u->key || !u->id || (note && !u->note)) {
         pl_mem_upload_free(u);

@@ -12,7 +12,6 @@ struct pl_mem_object {
     char *data;
     pail_info info; /* strings in the arena; key is the map's */
     struct pl_arena arena;
-    bool etag_kept;        /* the writer's, not a serial number */
     struct pl_part *parts; /* that it was made of, in the arena; NULL: it came in one piece */
     size_t part_count;
 };
@@ -27,17 +26,17 @@ struct pl_mem_upload {
 struct pl_mem_bucket {
     int64_t made_ms;
     struct pl_keymap objects; /* struct pl_mem_object */
-    struct pl_keymap uploads; /* struct pl_mem_upload, by key, newline, id: keys in order, many
+    struct pl_keymap uploads; /* struct pl_mem_upload, by key, the byte 1, id: keys in order, many
                                  uploads for one */
 };
 
-/* One reference, the caller's; data (may be NULL) is taken over. NULL: out of memory, data freed.
- */
+/* One reference, the caller's; data (may be NULL) is taken over. etag: the writer's; NULL: made of
+ * the bytes, which are read for it. NULL: out of memory, data freed. */
 struct pl_mem_object *pl_mem_object_new(char *data, uint64_t size, const pail_attributes *attr,
-                                        uint64_t serial);
-/* Gives it the writer's ETag and checksum (each may be NULL), before anybody else sees it. False:
- * out of memory. */
-bool pl_mem_object_given(struct pl_mem_object *o, const char *etag, const char *checksum);
+                                        const char *etag, uint64_t serial);
+/* Gives it the writer's checksum (may be NULL), before anybody else sees it. False: out of memory.
+ */
+bool pl_mem_object_given(struct pl_mem_object *o, const char *checksum);
 /* ... and the parts that it is made of, whose texts are copied. */
 bool pl_mem_object_parts(struct pl_mem_object *o, const struct pl_part *parts, size_t count);
 struct pl_mem_object *pl_mem_object_ref(struct pl_mem_object *o);

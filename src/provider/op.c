@@ -113,7 +113,8 @@ bool pl_conditions_any(const pail_conditions *c)
 }
 
 /* Whether a field value such as `*`, `abc` or `"abc", "def"` names the ETag. */
-static bool etag_matches(const char *wanted, const char *etag)
+/* SPEC RFC 9110#13.1.1, 13.1.2: If-Match compares strongly, so that a weak one never holds. */
+static bool etag_matches(const char *wanted, const char *etag, bool weak)
 {
     struct pl_str rest = pl_str_c(wanted);
     if (pl_str_is(pl_str_trim(rest), "*")) {
@@ -121,7 +122,7 @@ static bool etag_matches(const char *wanted, const char *etag)
     }
     while (rest.ptr) {
         struct pl_str one = pl_str_trim(pl_str_split(&rest, ','));
-        if (pl_str_starts(one, PL_STR("W/"))) {
+        if (weak && pl_str_starts(one, PL_STR("W/"))) {
             one = pl_str_n(one.ptr + 2, one.len - 2);
         }
         if (one.len >= 2 && one.ptr[0] == '"' && one.ptr[one.len - 1] == '"') {
@@ -140,14 +141,14 @@ pail_code pl_conditions_check(const pail_conditions *c, const pail_info *info, b
 {
     int64_t mtime_s = info ? info->mtime_ms / 1000 : 0;
     if (c->if_match) {
-        if (!info || !etag_matches(c->if_match, info->etag)) {
+        if (!info || !etag_matches(c->if_match, info->etag, false)) {
             return PAIL_E_PRECONDITION;
         }
     } else if (c->if_unmodified_since_ms && info && mtime_s > c->if_unmodified_since_ms / 1000) {
         return PAIL_E_PRECONDITION;
     }
     if (c->if_none_match) {
-        if (info && etag_matches(c->if_none_match, info->etag)) {
+        if (info && etag_matches(c->if_none_match, info->etag, true)) {
             bool create_only = strcmp(c->if_none_match, "*") == 0;
             return !is_write     ? PAIL_E_NOT_MODIFIED
                    : create_only ? PAIL_E_EXISTS

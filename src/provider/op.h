@@ -116,6 +116,8 @@ struct pl_op {
                 *token;   /* each may be NULL; a token excludes start_after */
             uint32_t max; /* entries; 0: the service's most */
             bool versions;
+            const char *after_upload; /* mp_list, caps.lists_parts: behind this upload of the key
+                                         start_after; NULL: behind all of them */
             const char *upload_id; /* mp_list, caps.lists_parts: the parts of this upload of key */
             bool of_object;        /* ... or those that the finished object of key is made of */
             uint32_t after_part;   /* ... behind this number */
@@ -188,6 +190,13 @@ pail_attributes pl_info_attributes(const pail_info *info);
 /* Names of metadata are the same in any case: they travel as names of headers (RFC 9110 section
  * 5.1). One that is there twice would be lost, joined or refused by the service. */
 PAIL_MUST pail_code pl_metadata_check(const pail_attributes *attr, struct pail_error **err);
+
+/* "0123456789abcdef-1f": the ETag that Pail's own stores give to bytes whose writer gave none:
+ * their CRC64-NVME and their number. Nobody takes what has a hyphen for an MD5. Returns the end, a
+ * NUL. */
+enum { PL_ETAG_MAX = 16 + 1 + 16 + 1 };
+char *pl_etag_text(char *room, uint64_t crc, uint64_t size);
+char *pl_hex16(char *room, uint64_t n); /* 16 digits without a NUL; returns the end */
 
 /* The conditions against what is there (info NULL: nothing). PAIL_OK, PAIL_E_PRECONDITION,
  * PAIL_E_NOT_MODIFIED (reads), PAIL_E_EXISTS (writes with if_none_match "*"), PAIL_E_NOT_FOUND

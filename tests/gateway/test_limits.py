@@ -186,6 +186,89 @@ class Broken(gateway.GatewayTest):
         self.assertFalse(names & {"passwd", "etc", "x"}, names)
 
 
+class Refused(gateway.GatewayTest):
+    """The answer to a body that is wrong, or not wanted at all, arrives however much of it is still to come."""
+
+    def converse(self, text, meanwhile):
+        """Sends all of it, reads meanwhile or after it; what came, and how it ended."""
+        said, ends = [], []
+
+        def read():
+            try:
+                while piece := s.recv(65536):
+                    said.append(piece)
+                ends.append("end")
+            except ConnectionError as e:
+                ends.append(repr(e))
+
+        with connect(self.server) as s:
+            reader = threading.Thread(target=read)
+            if meanwhile:
+                reader.start()
+            try:
+                s.sendall(text)
+                s.shutdown(socket.SHUT_WR)
+            except OSError as e:
+                ends.append(repr(e))
+            if not meanwhile:
+                reader.start()
+            reader.join()
+        return b"".join(said), ends
+
+    def forged(self, size):
+        data = bytes(size)
+        put = Request(self.server, "PUT", "/bucket/forged", headers={"x-amz-decoded-content-length": str(size)},
+                      payload="STREAMING-AWS4-HMAC-SHA256-PAYLOAD").by_header()
+        body = bytearray(gateway.chunks(put, data, 65536))
+        body[70000] ^= 1
+        return head(put, len(body)) + body
+
+    def test_a_forged_chunk_with_much_behind_it(self):
+        for size in (1 << 20, 4 << 20, 40 << 20):
+            text = self.forged(size)
+            for meanwhile in (False, True):
+                with self.subTest(size=size, meanwhile=meanwhile):
+                    answer, ends = self.converse(text, meanwhile)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 403"), (answer[:100], ends))
+                    self.assertIn(b"<Code>SignatureDoesNotMatch</Code>", answer)
+                    self.assertEqual(ends, ["end"])
+        self.assertIsNone(self.stored("forged"))
+
+    def test_a_signature_that_is_wrong_with_much_behind_it(self):
+        for size in (1 << 20, 4 << 20, 40 << 20):
+            put = Request(self.server, "PUT", "/bucket/k", secret="wrong", payload="UNSIGNED-PAYLOAD").by_header()
+            for meanwhile in (False, True):
+                with self.subTest(size=size, meanwhile=meanwhile):
+                    answer, ends = self.converse(head(put, size) + bytes(size), meanwhile)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 403"), (answer[:100], ends))
+                    self.assertIn(b"<Code>SignatureDoesNotMatch</Code>", answer)
+                    self.assertEqual(ends, ["end"])
+
+    def test_a_put_of_more_than_5_gib(self):
+        for query in ({}, {"uploadId": "none", "partNumber": "1"}):
+            for size, status in ((5 << 30, b"100 Continue"), ((5 << 30) + 1, b"400 "), (6 << 30, b"400 ")):
+                put = Request(self.server, "PUT", "/bucket/huge", query=query, headers={"expect": "100-continue"},
+                              payload="UNSIGNED-PAYLOAD").by_header()
+                with self.subTest(size=size), connect(self.server) as s:
+                    s.sendall(head(put, size))
+                    answer = s.recv(65536)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 " + status), answer[:100])
+                    self.assertEqual(b"<Code>EntityTooLarge</Code>" in answer, status == b"400 ")
+
+    def test_a_body_without_a_length_that_is_too_long(self):
+        block = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+        put = Request(self.server, "PUT", "/bucket/endless", payload="UNSIGNED-PAYLOAD").by_header()
+        text = head(put, 0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        for meanwhile in (False, True):
+            with self.subTest(meanwhile=meanwhile):
+                answer, ends = self.converse(text + 150 * block + b"0\r\n\r\n", meanwhile)
+                self.assertTrue(answer.startswith(b"HTTP/1.1 411"), (answer[:100], ends))
+                self.assertIn(b"<Code>MissingContentLength</Code>", answer)
+                self.assertIn(b"Content-Length", answer)
+                self.assertEqual(ends, ["end"])
+        self.assertIsNone(self.stored("endless"))
+
+
 class Slow(unittest.TestCase):
     def test_readers_that_stop_hold_no_memory_of_the_store(self):
         server = Server("memory:?memory_limit=16777216")
@@ -208,6 +291,44 @@ class Slow(unittest.TestCase):
             self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer[:200])
         answer = Request(server, "GET", "/bucket/k").by_header().send()
         self.assertEqual((answer.status, answer.body == data), (200, True))
+
+
+class Ending(unittest.TestCase):
+    """SIGTERM: what is under way gets its time, and nobody new is let in."""
+
+    def setUp(self):
+        self.server = Server("memory:")
+        self.addCleanup(self.server.stop)
+        self.assertEqual(Request(self.server, "PUT", "/bucket").by_header().send().status, 200)
+
+    def test_what_is_under_way_ends_and_nothing_begins(self):
+        put = Request(self.server, "PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD").by_header()
+        idle = [http.client.HTTPConnection(self.server.host, timeout=60) for _ in range(2)]
+        for connection in idle:
+            self.addCleanup(connection.close)
+            connection.request("GET", "/-/readyz")
+            self.assertEqual(connection.getresponse().read(), b"ready\n")
+        with connect(self.server) as s:
+            s.sendall(head(put, 2 << 20) + bytes(1 << 20))
+            self.server.process.terminate()
+            refused = False
+            for _ in range(1000):  # until it has heard the signal
+                try:
+                    connect(self.server).close()
+                except ConnectionError:
+                    refused = True
+                    break
+                threading.Event().wait(0.01)
+            self.assertTrue(refused)
+            for connection, path, status in zip(idle, ("/-/readyz", "/-/healthz"), (503, 200)):
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                self.assertEqual((answer.status, answer.headers["Connection"]), (status, "close"), answer.read())
+            s.sendall(bytes(1 << 20))
+            answer = rest(s)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer)
+            self.assertIn(b"\r\nConnection: close\r\n", answer)
+        self.assertEqual(self.server.process.wait(60), 0)
 
 
 class Down(unittest.TestCase):

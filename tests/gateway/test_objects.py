@@ -5,11 +5,13 @@ import http.client
 import os
 import random
 import socket
+import threading
 import unittest
 import urllib.parse
 import zlib
 
 import gateway
+from gateway import quote
 
 MIB = 1 << 20
 
@@ -52,6 +54,31 @@ class Objects(gateway.GatewayTest):
         self.assertEqual((answer.status, answer.code), (416, "InvalidRange"))
         for text in ("bytes=9-5", "lines=1-2", "bytes=a-b"):
             self.assertEqual(self.ask("GET", "/bucket/range", headers={"range": text}).status, 200)
+        self.assertEqual(self.ask("GET", "/bucket/range", headers={"range": "Bytes=5-9"}).body, data[5:10])
+
+    def test_a_range_of_what_it_was_when_it_was_seen(self):
+        """SPEC RFC 9110#13.1.5: where the validator is another, all is sent."""
+        data = random.Random(2).randbytes(2 * MIB + 100)
+        put = self.put("seen", data)
+        etag, when = put.headers["ETag"], self.ask("HEAD", "/bucket/seen").headers["Last-Modified"]
+        for text, begin, end in (("5-9", 5, 10), ("-7", len(data) - 7, len(data)), ("0-1500000", 0, 1500001)):
+            for validator, same in ((etag, True), (when, True), ('"another"', False), ("W/" + etag, False), ("*", False),
+                                    ("Sat, 01 Jan 2000 00:00:00 GMT", False), (f'"another", {etag}', False),
+                                    ("Fri, 01 Jan 2100 00:00:00 GMT", False), ("noise", False)):
+                headers = {"range": "bytes=" + text, "if-range": validator}
+                with self.subTest(headers=headers):
+                    answer = self.ask("GET", "/bucket/seen", headers=headers)
+                    self.assertEqual(answer.status, 206 if same else 200)
+                    self.assertTrue(answer.body == (data[begin:end] if same else data))
+                    self.assertEqual(answer.headers["Content-Range"] is not None, same)
+                    answer = self.ask("HEAD", "/bucket/seen", headers=headers)
+                    self.assertEqual((answer.status, answer.headers["Content-Length"]),
+                                     (206, str(end - begin)) if same else (200, str(len(data))))
+        headers = {"range": f"bytes={len(data) + 1}-", "if-range": '"longer"'}  # the rest of one that was longer
+        self.assertEqual(self.ask("GET", "/bucket/seen", headers=headers).status, 200)
+        headers["if-range"] = etag
+        self.assertEqual(self.ask("GET", "/bucket/seen", headers=headers).status, 416)
+        self.assertEqual(self.ask("GET", "/bucket/seen", headers={"if-range": '"another"'}).status, 200)  # without Range
 
     def test_conditions(self):
         etag = self.put("cond", b"one").headers["ETag"]
@@ -61,6 +88,10 @@ class Objects(gateway.GatewayTest):
                 ("GET", {"if-none-match": etag}, 304), ("GET", {"if-none-match": other}, 200),
                 ("GET", {"if-modified-since": "Fri, 01 Jan 2100 00:00:00 GMT"}, 304),
                 ("GET", {"if-unmodified-since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 412),
+                ("GET", {"if-match": f"{other}, {etag}"}, 200), ("GET", {"if-match": f'{other},"a"'}, 412),
+                ("GET", {"if-none-match": f"{other} , {etag}"}, 304), ("GET", {"if-none-match": f'{other}, "a"'}, 200),
+                ("GET", {"if-none-match": f"W/{etag}"}, 304), ("GET", {"if-match": f"W/{etag}"}, 412),
+                ("GET", {"if-none-match": f'{other}, W/{etag}'}, 304),
                 ("PUT", {"if-none-match": "*"}, 412), ("PUT", {"if-match": other}, 412),
                 ("PUT", {"if-match": etag}, 200)):
             with self.subTest(method=method, headers=headers):
@@ -68,7 +99,7 @@ class Objects(gateway.GatewayTest):
                 answer = self.ask(method, "/bucket/cond", headers=headers, body=body)
                 self.assertEqual(answer.status, status, answer.body)
                 if status == 304:
-                    self.assertEqual(answer.body, b"")
+                    self.assertEqual((answer.body, answer.headers["ETag"]), (b"", etag))
 
     def test_a_large_put_that_may_not_be_is_refused_whole(self):
         self.put("taken", b"old")
@@ -214,6 +245,9 @@ class Multipart(gateway.GatewayTest):
         self.assertRegex(etag, '^"[0-9a-f]{16}-[0-9a-f]+"$')  # clients take what has a hyphen for no MD5
         self.assertEqual(self.ask("HEAD", "/bucket/large", headers={"if-match": etag}).headers["ETag"], etag)
         self.assertEqual(self.ask("GET", "/bucket", query={"prefix": "large"}).texts("ETag"), [etag])
+        self.assertEqual(self.put("large", large).headers["ETag"], etag)  # of equal bytes, not of the write
+        copy = self.ask("PUT", "/bucket/copy", headers={"x-amz-copy-source": "/bucket/large"})
+        self.assertEqual(copy.texts("ETag"), [etag])
         said = base64.b64encode(hashlib.md5(large).digest()).decode()
         put = self.put("large", large, **{"content-md5": said})
         self.assertEqual(put.headers["ETag"], f'"{md5(large)}"')
@@ -240,6 +274,58 @@ class Multipart(gateway.GatewayTest):
         self.assertEqual((get.body == b"".join(pieces), get.headers["x-amz-meta-a"]), (True, "b"))
         self.assertEqual(self.finish("parts", upload, done).texts("ETag"), [f'"{whole}"'])  # asked again
         self.assertEqual(self.finish("parts", upload, done[:1]).code, "NoSuchUpload")
+
+    def test_pages_of_uploads(self):
+        """SPEC S3 ListMultipartUploads: key-marker alone goes behind all uploads of the key."""
+        begun = [(key, self.begin(quote("pages/" + key))) for key in ("a", "a", "a", "a\t", "a/1", "a/2", "b", "b")]
+        begun = [("pages/" + key, upload) for key, upload in begun]
+        begun.sort(key=lambda one: one[0])  # those of one key in the order of their beginning
+
+        def pages(most, both, **more):
+            key, upload, got = "", "", []
+            for _ in range(20):
+                query = {"uploads": "", "prefix": "pages/", "max-uploads": str(most), "key-marker": key, **more}
+                if both:
+                    query["upload-id-marker"] = upload
+                answer = self.ask("GET", "/bucket", query=query)
+                got += zip(answer.texts("Key"), answer.texts("UploadId"))
+                got += [(e.findtext(gateway.NS + "Prefix"), None) for e in answer.xml.iter(gateway.NS + "CommonPrefixes")]
+                if answer.texts("IsTruncated") == ["false"]:
+                    return got
+                key, upload = answer.texts("NextKeyMarker")[0], answer.texts("NextUploadIdMarker")[0]
+            self.fail(f"it does not end: {got}")
+
+        grouped = [one for one in begun if "a/" not in one[0]]
+        grouped.insert(4, ("pages/a/", None))
+        for most in (1, 2, 3, 20):
+            with self.subTest(most=most):
+                self.assertEqual(pages(most, True), begun)
+                listed = pages(most, True, delimiter="/")
+                self.assertEqual(sorted(listed, key=lambda one: one[0]), grouped)
+        keys = [key for key, _ in begun]
+        self.assertEqual(pages(1, False), [one for i, one in enumerate(begun) if one[0] not in keys[:i]])
+        for key, upload in begun:
+            self.assertEqual(self.ask("DELETE", "/bucket/" + quote(key), query={"uploadId": upload}).status, 204)
+
+    def test_an_upload_that_is_finished_twice_at_a_time(self):
+        """As SDKs do when the answer to the first takes too long."""
+        piece = bytes(MIB)
+        for _ in range(20):
+            upload = self.begin("twice")
+            done = [(1, self.part("twice", upload, 1, piece).headers["ETag"])]
+            both, answers = threading.Barrier(4), []
+
+            def finish():
+                both.wait()
+                answers.append(self.finish("twice", upload, done))
+
+            threads = [threading.Thread(target=finish) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual([a.status for a in answers], [200] * 4, [a.body for a in answers])
+            self.assertEqual(len({a.texts("ETag")[0] for a in answers}), 1)
 
     def test_what_cannot_be_finished(self):
         upload = self.begin("wrong")
@@ -270,6 +356,10 @@ class Multipart(gateway.GatewayTest):
         self.assertEqual(past.code, "InvalidRange")
         self.assertEqual(self.finish("target", upload, [(1, answer.texts("ETag")[0])]).status, 200)
         self.assertEqual(self.stored("target") == data[5:], True)
+
+
+class MultipartInMemory(Multipart):
+    URL = "memory:"
 
 
 class Calls(gateway.GatewayTest):
@@ -349,6 +439,18 @@ class Calls(gateway.GatewayTest):
         self.assertEqual(seen, [f"page/{n // 3}/{n}" for n in range(7)])
         answer = self.ask("GET", "/bucket", query={"prefix": "page/", "delimiter": "/", "max-keys": "2"})
         self.assertEqual(answer.texts("NextMarker"), ["page/1/"])
+
+    def test_a_delete_with_conditions(self):
+        etag = self.put("gone", b"one").headers["ETag"]
+        for headers, status in (({"if-none-match": etag}, 501), ({"if-none-match": "*"}, 501),
+                                ({"if-unmodified-since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 501),
+                                ({"if-modified-since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 501),
+                                ({"if-match": '"another"'}, 412)):
+            with self.subTest(headers=headers):
+                self.assertEqual(self.ask("DELETE", "/bucket/gone", headers=headers).status, status)
+                self.assertEqual(self.stored("gone"), b"one")
+        self.assertEqual(self.ask("DELETE", "/bucket/gone", headers={"if-match": etag}).status, 204)
+        self.assertIsNone(self.stored("gone"))
 
     def test_a_bucket_before_the_host(self):
         host = "bucket.localhost:" + self.server.host.split(":")[1]

@@ -300,9 +300,10 @@ class Many(unittest.TestCase):
             self.assertEqual(self.answer(self.begin(self.post("held", 14 * MIB))).status, 204)
 
     def test_what_will_never_fit_is_too_large(self):
-        for text in (self.post("k", 17 * MIB), self.put("k", 17 * MIB)):
+        for text, told in ((self.post("k", 17 * MIB), (400, "EntityTooLarge")),
+                           (self.put("k", 17 * MIB), (411, "MissingContentLength"))):
             answer = self.answer(self.begin(text))
-            self.assertEqual((answer.status, answer.code), (400, "EntityTooLarge"))
+            self.assertEqual((answer.status, answer.code), told)
             self.assertIn(b"memory_limit", answer.body)
 
 

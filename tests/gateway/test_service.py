@@ -117,6 +117,7 @@ class Service(unittest.TestCase):
                 server.terminate()
                 self.assertEqual(manager.recv(200), b"STOPPING=1")
                 self.assertEqual(server.wait(WAIT_S), 0)
+                socket.create_connection(sock.getsockname()).close()  # the manager's own: it listens on
 
     @unittest.skipIf(shutil.which("systemd-socket-activate") is None, "systemd is not installed")
     def test_as_systemd_itself_passes_it(self):
