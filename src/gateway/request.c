@@ -143,23 +143,33 @@ static char *lower(struct pl_arena *a, struct pl_str s)
     return copy;
 }
 
-static bool take_metadata(struct pl_gw_call *c, pail_attributes *out)
+static void add_metadata(struct pl_gw_call *c, pail_attributes *out, pail_kv *kv,
+                         struct pl_str name, struct pl_str value, size_t *bytes)
 {
     struct pl_str prefix = PL_STR("x-amz-meta-");
-    size_t bytes = 0, n = 0;
-    pail_kv *kv = pl_arena_alloc(c->arena, (c->http->header_count + 1) * sizeof *kv);
-    for (size_t i = 0; kv && i < c->http->header_count; i++) {
-        struct pl_str name = c->http->headers[i].name, value = c->http->headers[i].value;
-        if (!starts_without_case(name, prefix) || name.len == prefix.len) {
-            continue;
-        }
-        kv[n].name = lower(c->arena, pl_str_n(name.ptr + prefix.len, name.len - prefix.len));
-        kv[n].value = pl_arena_dup(c->arena, pl_str_trim(value));
-        bytes += name.len - prefix.len + value.len;
-        n++;
+    if (starts_without_case(name, prefix) && name.len > prefix.len) {
+        name = pl_str_n(name.ptr + prefix.len, name.len - prefix.len);
+        kv[out->metadata_count++] =
+            (pail_kv){lower(c->arena, name), pl_arena_dup(c->arena, pl_str_trim(value))};
+        *bytes += name.len + value.len;
     }
+}
+
+/* SDKs that sign URLs put the headers of the request into the query. */
+static bool take_metadata(struct pl_gw_call *c, pail_attributes *out)
+{
+    size_t bytes = 0, most = c->http->header_count + c->param_count;
+    pail_kv *kv = pl_arena_alloc(c->arena, (most + 1) * sizeof *kv);
     out->metadata = kv;
-    out->metadata_count = n;
+    for (size_t i = 0; kv && i < c->http->header_count; i++) {
+        add_metadata(c, out, kv, c->http->headers[i].name, c->http->headers[i].value, &bytes);
+    }
+    for (size_t i = 0; kv && i < c->param_count; i++) {
+        struct pl_str value = pl_str_c(c->params[i].value);
+        if (pl_header_safe(value)) {
+            add_metadata(c, out, kv, pl_str_c(c->params[i].name), value, &bytes);
+        }
+    }
     if (bytes > METADATA_MAX) {
         pl_gw_fail(c, "InvalidArgument", "the metadata has more than 2 KB");
         return false;

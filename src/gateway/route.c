@@ -125,6 +125,14 @@ static bool is_of_any(const char *name)
         "X-Amz-Signature X-Amz-Security-Token X-Amz-Content-Sha256 x-amz-user-agent "
         "AWSAccessKeyId Signature Expires"; /* of signature version 2, which auth.c refuses */
     bool amz = strncasecmp(name, "x-amz-", 6) == 0;
+    /* What SDKs move from the headers into a signed URL: metadata counts; a checksum there is that
+     * of the body that the signer had, which is none. */
+    static const char *const moved[] = {"x-amz-meta-", "x-amz-checksum-", "x-amz-sdk-checksum-"};
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++) {
+        if (strncasecmp(name, moved[i], strlen(moved[i])) == 0) {
+            return true;
+        }
+    }
     return is_one_of(name, all) || (!amz && strncasecmp(name, "x-", 2) == 0);
 }
 

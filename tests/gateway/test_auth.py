@@ -139,6 +139,15 @@ class Presigned(gateway.GatewayTest):
     def url(self, method, path="/bucket/signed", expires=600, **options):
         return Request(self.server, method, path, **options).by_query(expires)
 
+    def test_headers_that_an_sdk_moves_into_the_url(self):
+        """As JavaScript's does: metadata, and the checksum of a body that it did not have yet."""
+        query = {"x-amz-meta-colour": "blue", "x-amz-checksum-crc32": "AAAAAA==",
+                 "x-amz-sdk-checksum-algorithm": "CRC32", "x-id": "PutObject"}
+        put = Request(self.server, "PUT", "/bucket/moved", query=query, body=b"bytes").by_query()
+        self.assertEqual(put.send().status, 200)
+        head = Request(self.server, "HEAD", "/bucket/moved").by_header().send()
+        self.assertEqual((head.headers["x-amz-meta-colour"], head.headers["content-length"]), ("blue", "5"))
+
     def test_it_works_once_and_again_until_it_expires(self):
         put = self.url("PUT", body=b"by link")
         self.assertEqual(put.send().status, 200)
