@@ -64,6 +64,8 @@ struct pl_swift_info {
     unsigned methods;              /* of temporary URLs: bits by the index in pl_swift_methods */
     uint32_t parts_max, delete_max, list_max;
     uint64_t put_max, part_min;
+    /* Of metadata, in bytes but for the count; 0: not told. */
+    uint32_t meta_name_max, meta_value_max, meta_count_max, meta_overall_max, header_max;
 };
 
 struct pl_swift {
@@ -75,7 +77,8 @@ struct pl_swift {
     const char *token_file, *token_command;
     /* under dialect.lock */
     struct pl_swift_place place;
-    char *token;
+    char *token, *refused; /* refused: the one before, that the service did not accept */
+    bool same_again;       /* what came after it is the same */
     int64_t expires_ms;    /* 0: unknown */
     int64_t looked_ms;     /* when the token's file was looked at */
     int64_t file_mtime_ns; /* of the file that the token is from; 0: none */
@@ -134,7 +137,6 @@ struct pl_swift_memo {
     bool by_etag;         /* If-Match is not sent: the ETag of the answer is compared */
     bool is_own, is_same; /* what is there is of this very upload; has the ETag that it gives */
     const char *dlo;      /* "CONTAINER/PREFIX" of a dynamic one */
-    const char *parts_of; /* the key whose manifest is read; NULL: the op's */
     char md5[33];         /* of a source, in hex; empty: not known */
     char expected[PL_SUM_BASE64_MAX];
     char upload_id[PL_SWIFT_UPLOAD_ID + 1];
@@ -225,6 +227,10 @@ void pl_swift_read_written(const struct pl_swift_answer *x);
 /* The MD5 of the MD5s: what a manifest's ETag is. */
 bool pl_swift_manifest_etag(const struct pl_part *parts, size_t count, char out[33]);
 
+/* Whether it is a container where the parts of the bucket's objects lie. swift_parts.c */
+PAIL_MUST bool pl_swift_is_segments(const char *bucket, struct pl_str container);
+/* Whether "CONTAINER/NAME" lies where the parts of this very key do. swift_parts.c */
+PAIL_MUST bool pl_swift_is_part(const char *bucket, const char *key, struct pl_str path);
 /* "CONTAINER/PREFIX" of a dynamic large object, decoded; NULL where it is none, or names what may
  * be anybody's. */
 const char *pl_swift_read_dlo(const struct pl_swift_answer *x, struct pl_str header);
@@ -233,6 +239,8 @@ const char *pl_swift_read_dlo(const struct pl_swift_answer *x, struct pl_str hea
 PAIL_MUST pail_code pl_swift_build_many(struct pl_swift_build *b);
 void pl_swift_parse_many(const struct pl_swift_answer *x);
 void pl_swift_many_took_parts(const struct pl_swift_answer *x);
+/* The name whose parts are asked for. */
+const char *pl_swift_many_key(const struct pl_swift_memo *memo);
 void pl_swift_many_keep_parts(const struct pl_swift_answer *x);
 
 /* swift_presign.c */

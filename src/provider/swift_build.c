@@ -83,8 +83,6 @@ static pail_code build_put(struct pl_swift_build *b)
 
 static pail_code build_delete(struct pl_swift_build *b)
 {
-    /* SPEC Swift "Static Large Objects" #deleting-a-large-object: multipart-manifest=delete would
-     * take everything with it that the manifest names, also what others still use. */
     object(b, "DELETE");
     pail_code rc = version(b);
     return rc ? rc : pl_swift_add_write_conditions(b);
@@ -117,6 +115,12 @@ static pail_code build_create(struct pl_swift_build *b)
     if (b->op->in.bucket_create.location) {
         return pl_swift_refuse(b, "containers in other regions",
                                "os_region_name chooses the region of all containers");
+    }
+    if (pl_str_ends(pl_str_c(b->op->bucket), PL_STR(PL_SWIFT_SEGMENTS))) {
+        return pl_fail(b->err, PAIL_E_BAD_BUCKET_NAME,
+                       "bad container name \"%.80s\": containers of this ending hold the parts of "
+                       "others, and are in no list of buckets",
+                       b->op->bucket);
     }
     container(b, "PUT");
     if (policy && *policy) {

@@ -32,18 +32,17 @@ pail_code pl_swift_build_bulk(struct pl_swift_build *b)
     pail_code rc = PAIL_OK;
     const char **paths = pl_alloc((n + 1) * sizeof *paths);
     struct pl_arena arena = {0};
-    size_t count = 0;
     for (size_t i = 0; paths && i < n; i++) {
         struct pl_buf path = PL_BUF_MAX(4096);
         pl_buf_printf(&path, "%s/%s", op->bucket, op->in.delete_many.names[i].key);
-        paths[count++] = pl_arena_dup(&arena, pl_buf_view(&path));
+        paths[i] = pl_arena_dup(&arena, pl_buf_view(&path));
         arena.failed |= pl_buf_rc(&path) != PAIL_OK;
         pl_buf_dispose(&path);
     }
     if (!paths || arena.failed) {
         rc = pl_fail(b->err, PAIL_E_NO_MEMORY, "no memory for the names to delete");
     }
-    rc = rc ? rc : pl_swift_write_bulk(b, paths, count);
+    rc = rc ? rc : pl_swift_write_bulk(b, paths, n);
     pl_arena_dispose(&arena);
     pl_free(paths);
     return rc;
@@ -119,10 +118,9 @@ static void drop_errors(struct pl_op *op)
 static bool tells_all(const struct pl_swift_answer *x, const json_t *root)
 {
     uint64_t told = json_array_size(json_object_get(root, "Errors")), n = 0;
-    size_t sent = x->op->in.delete_many.count;
     told += pl_json_u64(root, "Number Deleted", &n) ? n : 0;
     told += pl_json_u64(root, "Number Not Found", &n) ? n : 0;
-    return told == sent;
+    return told == x->op->in.delete_many.count;
 }
 
 /* SPEC Swift "Bulk Operations" #bulk-delete-response: always 200; what happened is in the body. */

@@ -30,6 +30,7 @@ static void take_login(void *ctx, const struct pl_swift_login *got)
     pthread_mutex_lock(&s->dialect.lock);
     pl_free_secret(s->token);
     s->token = token;
+    s->same_again = token && s->refused && strcmp(token, s->refused) == 0;
     s->expires_ms = got->expires_ms;
     if (wants_place) {
         pl_swift_place_dispose(&s->place);
@@ -198,6 +199,11 @@ static void take_info(struct ask_errand *e, const struct pl_http_response *answe
         info.part_min = limit_of(slo, "min_segment_size", 1);
         info.delete_max = limit_of(bulk, "max_deletes_per_request", info.delete_max);
         info.list_max = limit_of(swift, "container_listing_limit", info.list_max);
+        info.meta_name_max = limit_of(swift, "max_meta_name_length", 0);
+        info.meta_value_max = limit_of(swift, "max_meta_value_length", 0);
+        info.meta_count_max = limit_of(swift, "max_meta_count", 0);
+        info.meta_overall_max = limit_of(swift, "max_meta_overall_size", 0);
+        info.header_max = limit_of(swift, "max_header_size", 0);
         if (!pl_json_u64(swift, "max_file_size", &info.put_max)) {
             info.put_max = 0;
         }

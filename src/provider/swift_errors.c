@@ -134,7 +134,7 @@ static void refine(const struct pl_swift_answer *x)
     out->never_applied = status / 100 == 4 || status / 100 == 3;
     if (status == 404) {
         out->code = missing(x);
-    } else if (status == 412 && says(x, "Bad URL")) { /* "/" is no address of an account */
+    } else if (status == 412 && says(x, "Bad URL")) {
         out->code = PAIL_E_BAD_CONFIG;
     } else if (status == 412 && writes && c->if_none_match) {
         out->code = PAIL_E_EXISTS;
@@ -153,21 +153,17 @@ static void refine(const struct pl_swift_answer *x)
     }
 }
 
-/* SPEC Swift "Static Large Objects" #retrieving-a-large-object: 409 where a part is gone. */
-static bool lacks_parts(const struct pl_swift_answer *x)
-{
-    return x->r->status == 409 && (x->op->kind == PL_OP_GET || x->op->kind == PL_OP_COPY);
-}
-
 static const char *words(const struct pl_swift_answer *x)
 {
-    if (lacks_parts(x)) {
-        return "a part of the large object is gone, or another one by now";
+    bool reads = x->op->kind == PL_OP_GET || x->op->kind == PL_OP_COPY;
+    if (reads && x->r->status == 409) { /* SPEC Swift "Static Large Objects" */
+        return "a part of the object is gone, or another one by now";
     }
     switch ((int)x->out->code) {
     case PAIL_E_NOT_FOUND: return "no such object";
     case PAIL_E_BUCKET_NOT_FOUND: return "no such bucket";
     case PAIL_E_UPLOAD_NOT_FOUND: return "parts of the upload are gone: was it aborted";
+    case PAIL_E_BAD_CONFIG: return "the storage URL is not that of an account";
     case PAIL_E_NOT_MODIFIED: return "the object has not changed";
     case PAIL_E_PRECONDITION:
         return "the condition does not hold: the object is another one by now, or gone";
@@ -182,8 +178,6 @@ static const char *words(const struct pl_swift_answer *x)
     case PAIL_E_THROTTLED: return "the service asks to slow down";
     case PAIL_E_UNAVAILABLE: return "the service is not available";
     case PAIL_E_UNSUPPORTED: return "the service cannot do this";
-    case PAIL_E_BAD_CONFIG:
-        return "the storage URL is not that of an account: https://HOST/v1/AUTH_ACCOUNT";
     default: return NULL;
     }
 }
@@ -217,6 +211,14 @@ static void hint(const struct pl_swift_answer *x)
                           "the token (os_auth_token, %s) is wrong or has ended: get a new one, or "
                           "set os_auth_token_file or _command, or how to log in (os_auth_url, ...)",
                           origin ? origin : "unset");
+        } else if (s->same_again && s->mode == PL_SWIFT_FILE) {
+            pl_error_hint(x->err,
+                          "os_auth_token_file (%s) still has the token that was refused: "
+                          "write a new one into it",
+                          s->token_file);
+        } else if (s->same_again && s->mode == PL_SWIFT_COMMAND) {
+            pl_error_hint(x->err, "os_auth_token_command wrote the token that was refused again: "
+                                  "it has to get a new one");
         } else {
             pl_error_hint(x->err, "a new token was not accepted either: is the storage URL of "
                                   "this project?");
@@ -226,10 +228,19 @@ static void hint(const struct pl_swift_answer *x)
         pl_error_hint(x->err, "the token is good, but its user may not do this: check the roles in "
                               "the project and the container's read and write ACL");
         break;
+    case PAIL_E_BAD_CONFIG:
+        pl_error_hint(x->err, "it (os_storage_url) looks like https://HOST/v1/AUTH_account");
+        break;
     case PAIL_E_NO_SPACE:
         pl_error_hint(x->err, "delete something, or ask the operator for more");
         break;
     case PAIL_E_BUCKET_NOT_EMPTY: pl_error_hint(x->err, "delete what is in it first"); break;
+    case PAIL_E_CONFLICT:
+        if (x->op->kind == PL_OP_GET || x->op->kind == PL_OP_COPY) {
+            pl_error_hint(x->err, "it is a large object, whose parts are objects of their own: put "
+                                  "it again, or delete it");
+        }
+        break;
     case PAIL_E_TOO_LARGE:
         pl_error_hint(x->err, "/info tells the limits of the service (swift.max_file_size)");
         break;

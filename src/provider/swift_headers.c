@@ -48,6 +48,48 @@ static pail_code add_metadata(struct pl_swift_build *b, const pail_kv *kv)
     return PAIL_OK;
 }
 
+static bool over(size_t n, uint32_t max)
+{
+    return max && n > max;
+}
+
+static pail_code too_large(struct pl_swift_build *b, const char *what, const char *name,
+                           uint32_t max, const char *limit)
+{
+    bool fine = pl_header_safe(pl_str_c(name));
+    return pl_fail(b->err, PAIL_E_TOO_LARGE,
+                   "%s%s%.60s is over the service's limit of %u (/info: %s)", what,
+                   *name ? " " : "", fine ? name : "?", (unsigned)max, limit);
+}
+
+/* What /info told already is held against before any data is sent. SPEC Swift "Discoverability",
+ * "Constraints": names and values are counted in bytes of UTF-8. */
+static pail_code check_limits(struct pl_swift_build *b, const pail_attributes *attr)
+{
+    const struct pl_swift_info *info = &b->info;
+    size_t all = 0;
+    for (size_t i = 0; i < attr->metadata_count; i++) {
+        const pail_kv *kv = &attr->metadata[i];
+        size_t name = strlen(kv->name ? kv->name : ""), value = strlen(kv->value ? kv->value : "");
+        all += name + value;
+        if (over(name, info->meta_name_max)) {
+            return too_large(b, "the metadata name", kv->name, info->meta_name_max,
+                             "max_meta_name_length");
+        }
+        if (over(value, info->meta_value_max)) {
+            return too_large(b, "the value of metadata", kv->name, info->meta_value_max,
+                             "max_meta_value_length");
+        }
+    }
+    if (over(attr->metadata_count, info->meta_count_max)) {
+        return too_large(b, "the count of metadata", "", info->meta_count_max, "max_meta_count");
+    }
+    return over(all, info->meta_overall_max)
+               ? too_large(b, "the metadata together", "", info->meta_overall_max,
+                           "max_meta_overall_size")
+               : PAIL_OK;
+}
+
 pail_code pl_swift_add_attributes(struct pl_swift_build *b, const pail_attributes *attr)
 {
     const pail_encryption *e = b->op->encryption;
@@ -79,18 +121,18 @@ pail_code pl_swift_add_attributes(struct pl_swift_build *b, const pail_attribute
                    {"content-language", attr->content_language},
                    {"content-disposition", attr->content_disposition},
                    {"cache-control", attr->cache_control}};
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        if (headers[i].value) {
+    pail_code rc = check_limits(b, attr);
+    for (size_t i = 0; !rc && i < sizeof headers / sizeof *headers; i++) {
+        if (headers[i].value && over(strlen(headers[i].value), b->info.header_max)) {
+            rc = too_large(b, "header", headers[i].name, b->info.header_max, "max_header_size");
+        } else if (headers[i].value) {
             pl_http_add_c(b->r, headers[i].name, headers[i].value);
         }
     }
-    for (size_t i = 0; i < attr->metadata_count; i++) {
-        pail_code rc = add_metadata(b, &attr->metadata[i]);
-        if (rc) {
-            return rc;
-        }
+    for (size_t i = 0; !rc && i < attr->metadata_count; i++) {
+        rc = add_metadata(b, &attr->metadata[i]);
     }
-    return PAIL_OK;
+    return rc;
 }
 
 static void add_etag(struct pl_swift_build *b, const char *name, const char *etag)

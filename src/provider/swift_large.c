@@ -86,7 +86,7 @@ const char *pl_swift_read_dlo(const struct pl_swift_answer *x, struct pl_str hea
     const char *slash;
     if (header.len && pl_url_decode(&text, header) && !pl_buf_rc(&text) && text.len &&
         (slash = strchr(text.ptr, '/')) && slash[1] &&
-        pl_str_ends(pl_str_n(text.ptr, (size_t)(slash - text.ptr)), PL_STR("segments"))) {
+        pl_swift_is_segments(x->op->bucket, pl_str_n(text.ptr, (size_t)(slash - text.ptr)))) {
         made = pl_arena_dup(&x->op->arena, pl_buf_view(&text));
     }
     pl_buf_dispose(&text);
@@ -149,7 +149,7 @@ pail_code pl_swift_build_parts(struct pl_swift_build *b)
         b->r->failed |= pl_buf_rc(&prefix) != PAIL_OK;
         pl_buf_dispose(&prefix);
     } else if (b->memo->is_slo) {
-        pl_swift_path(b, op->bucket, NULL, b->memo->parts_of ? b->memo->parts_of : op->key);
+        pl_swift_path(b, op->bucket, NULL, op->key ? op->key : pl_swift_many_key(b->memo));
         pl_buf_puts(&b->query, "multipart-manifest=get");
     } else {
         split_dlo(b);
@@ -161,38 +161,28 @@ pail_code pl_swift_build_parts(struct pl_swift_build *b)
     return PAIL_OK;
 }
 
-static bool lies_in(const struct pl_op *op, const char *behind, const char *key,
-                    const char *upload_id, struct pl_str path)
+/* Whether a part is of this upload. */
+static bool is_of_upload(const struct pl_op *op, struct pl_str path)
 {
     struct pl_buf start = PL_BUF_MAX(4096);
-    pl_buf_printf(&start, "%s%s/%s/", op->bucket, behind, key);
-    if (upload_id) {
-        pl_buf_printf(&start, "%s/", upload_id);
-    }
+    pl_buf_printf(&start, "%s" PL_SWIFT_SEGMENTS "/%s/%s/", op->bucket, op->key,
+                  op->in.mp.upload_id);
     bool below = !pl_buf_rc(&start) && pl_str_starts(path, pl_buf_view(&start));
     pl_buf_dispose(&start);
     return below;
-}
-
-/* Whether a part lies where those of this key do - ours, or as python-swiftclient and rclone lay
- * them out -, and of this upload if one is given. */
-static bool lies_below(const struct pl_swift_answer *x, const char *upload_id, struct pl_str path)
-{
-    const char *key = x->memo->parts_of ? x->memo->parts_of : x->op->key;
-    return lies_in(x->op, PL_SWIFT_SEGMENTS, key, upload_id, path) ||
-           (!upload_id && lies_in(x->op, "_segments", key, NULL, path));
 }
 
 /* Only parts of this very key: a manifest may point to anybody's. Those of the upload that is being
  * finished or aborted are there because an earlier attempt did it. */
 static bool is_own(const struct pl_swift_answer *x, struct pl_str path)
 {
+    const char *key = x->op->key ? x->op->key : pl_swift_many_key(x->memo);
     bool uploads = x->op->kind == PL_OP_MP_FINISH || x->op->kind == PL_OP_MP_ABORT;
-    if (uploads && lies_below(x, x->op->in.mp.upload_id, path)) {
+    if (uploads && is_of_upload(x->op, path)) {
         x->memo->is_own = true;
         return false;
     }
-    return x->op->kind != PL_OP_MP_ABORT && lies_below(x, NULL, path);
+    return x->op->kind != PL_OP_MP_ABORT && pl_swift_is_part(x->op->bucket, key, path);
 }
 
 static bool take_part(const struct pl_swift_answer *x, const json_t *entry, const char *container)
@@ -202,7 +192,7 @@ static bool take_part(const struct pl_swift_answer *x, const json_t *entry, cons
     struct pl_buf full = PL_BUF_MAX(4096);
     bool fine = true;
     if (!name || json_is_true(json_object_get(entry, "sub_slo"))) {
-        return true; /* another's manifest: its parts are not seen here */
+        return true; /* a manifest of its own: what it names is not seen here */
     }
     if (container) {
         pl_buf_printf(&full, "%s/%s", container, name);
@@ -210,7 +200,7 @@ static bool take_part(const struct pl_swift_answer *x, const json_t *entry, cons
     } else if (path.len && path.ptr[0] == '/') {
         path = pl_str_n(path.ptr + 1, path.len - 1); /* a manifest's "/CONTAINER/KEY" */
     }
-    if (container || is_own(x, path)) {
+    if (x->memo->stage == PL_SWIFT_SCAN || is_own(x, path)) {
         fine = !pl_buf_rc(&full) && pl_swift_add_path(x->op, x->memo, path);
     }
     pl_buf_dispose(&full);
@@ -311,8 +301,11 @@ void pl_swift_parse_parts(const struct pl_swift_answer *x)
         x->out->never_applied = true;
         return;
     }
+    bool removes = x->op->kind == PL_OP_DELETE || x->op->kind == PL_OP_DELETE_MANY;
+    bool other = removes && x->memo->is_slo && /* by now */
+                 !is_true(pl_http_header(x->r, "x-static-large-object"));
     if (x->r->status == 200 &&
-        pl_json_parse_array(pl_buf_view(&x->r->body), "the list of parts", &root, NULL)) {
+        pl_json_parse_array(pl_buf_view(&x->r->body), "the list of parts", &root, NULL) && !other) {
         pl_swift_garbled(x, "list of parts");
         return;
     }

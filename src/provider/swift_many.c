@@ -16,7 +16,7 @@ enum { EACH_MAX = 64, SPARSE = 50, SPARSE_PAGE = 1000, ROOM = 100 };
 enum kind {
     PLAIN = 0, /* or not there */
     EMPTY,     /* may be a dynamic large object */
-    LARGE,     /* a static one: its manifest tells its parts */
+    LARGE,     /* a static one */
     COVERED    /* a static one all of whose parts are known */
 };
 
@@ -193,11 +193,11 @@ static pail_code build_each(struct pl_swift_build *b)
         return pl_swift_build_bulk(b);
     }
     struct target *t = &m->targets[m->at];
-    if (t->kind == LARGE) {
-        t->from = b->memo->path_count;
+    b->memo->is_slo = t->kind == LARGE;
+    if (t->kind == LARGE) { /* the manifest tells which parts are of this very name */
+        b->memo->dlo = NULL;
+        t->from = t->to = b->memo->path_count;
         b->memo->stage = PL_SWIFT_PARTS;
-        b->memo->is_slo = true;
-        b->memo->parts_of = t->key;
         return pl_swift_build_parts(b);
     }
     b->r->method = "HEAD";
@@ -418,7 +418,6 @@ static void parse_part_names(const struct pl_swift_answer *x, const json_t *root
 
 /* ---- One at a time */
 
-/* An empty object may be a dynamic large one. */
 static void parse_each(const struct pl_swift_answer *x)
 {
     struct pl_swift_many *m = x->memo->many;
@@ -427,21 +426,22 @@ static void parse_each(const struct pl_swift_answer *x)
     t->kind = PLAIN;
     x->memo->dlo = pl_swift_read_dlo(x, pl_http_header(x->r, "x-object-manifest"));
     if (x->r->status != 404 && x->memo->dlo) {
-        t->from = x->memo->path_count;
+        t->from = t->to = x->memo->path_count;
         x->memo->stage = PL_SWIFT_PARTS;
     }
 }
 
-/* The object itself goes in bulk with the others. */
+const char *pl_swift_many_key(const struct pl_swift_memo *memo)
+{
+    return memo->many ? memo->many->targets[memo->many->at].key : NULL;
+}
+
 void pl_swift_many_took_parts(const struct pl_swift_answer *x)
 {
     struct pl_swift_many *m = x->memo->many;
     m->targets[m->at].to = x->memo->path_count;
-    m->targets[m->at].kind = PLAIN;
+    m->targets[m->at].kind = m->targets[m->at].kind == LARGE ? COVERED : PLAIN;
     x->memo->stage = PL_SWIFT_EACH;
-    x->memo->is_slo = false;
-    x->memo->parts_of = NULL;
-    x->memo->dlo = NULL;
 }
 
 void pl_swift_parse_many(const struct pl_swift_answer *x)

@@ -269,12 +269,6 @@ static void parse_bucket_delete(const struct pl_swift_answer *x)
     }
 }
 
-static void parse_delete(const struct pl_swift_answer *x)
-{
-    pl_swift_read_written(x);
-    pl_swift_then_clean(x);
-}
-
 /* Reads whose If-Match did not hold. Of a copy that the service made of a static large object it
  * tells the ETag of the bytes, and holds conditions against that of the manifest which it was made
  * of (seen 2026-11 with 2.38). So what is there is looked at, and where it has the ETag that is
@@ -328,7 +322,7 @@ static void parse_main(const struct pl_swift_answer *x)
         }
         break;
     case PL_OP_PUT: parse_put(x); break;
-    case PL_OP_DELETE: parse_delete(x); break;
+    case PL_OP_DELETE:
     case PL_OP_COPY:
         pl_swift_read_written(x);
         pl_swift_then_clean(x);

@@ -26,16 +26,18 @@ pail_code pl_swift_place_read(const char *url, const char *origin, struct pl_swi
     struct pl_url u;
     *out = (struct pl_swift_place){0};
     pail_code rc = pl_url_parse(pl_str_c(url), &u, err);
-    bool no_path = !rc && (u.path.len == 0 || pl_str_is(u.path, "/"));
-    if (rc || u.has_query || no_path) {
-        rc = rc ? rc
-                : pl_fail(err, PAIL_E_BAD_CONFIG, "the storage URL has %s",
-                          no_path ? "no path: it is that of an account" : "a query");
+    if (rc || u.has_query) {
+        rc = rc ? rc : pl_fail(err, PAIL_E_BAD_CONFIG, "the storage URL has a query");
         pl_error_hint(err, "the storage URL (%s) looks like https://HOST/v1/AUTH_account", origin);
         return rc;
     }
     while (u.path.len && u.path.ptr[u.path.len - 1] == '/') {
         u.path.len--;
+    }
+    if (!u.path.len) {
+        rc = pl_fail(err, PAIL_E_BAD_CONFIG, "the storage URL has no path: it names no account");
+        pl_error_hint(err, "the storage URL (%s) looks like https://HOST/v1/AUTH_account", origin);
+        return rc;
     }
     *out =
         (struct pl_swift_place){u.tls, u.port, lower(u.host), pl_strndup(u.path.ptr, u.path.len)};
@@ -126,6 +128,7 @@ void pl_swift_state_dispose(struct pl_swift *s)
     }
     pl_swift_place_dispose(&s->place);
     pl_free_secret(s->token);
+    pl_free_secret(s->refused);
 }
 
 bool pl_swift_may_have_segments(const char *bucket)
@@ -242,7 +245,10 @@ pail_code pl_swift_refresh(struct pl_dialect *d, struct pail_error **err)
                        "the token was given and cannot be renewed");
     }
     pthread_mutex_lock(&d->lock);
-    pl_free_secret(s->token);
+    if (s->token) {
+        pl_free_secret(s->refused);
+        s->refused = s->token;
+    }
     s->token = NULL;
     pthread_mutex_unlock(&d->lock);
     return PAIL_OK;

@@ -234,6 +234,34 @@ class Swift(cli.CliTest):
         self.assertIn("os_auth_token (" + path, told)
         self.assertNotIn("a-secret", told)
 
+    def test_the_same_token_again_is_said_to_be_the_same(self):
+        path = self.write("token", b"ended\n")
+        self.only(OS_STORAGE_URL=self.at + "/v1/AUTH_a", OS_AUTH_TOKEN_FILE=path)
+        told = self.fails(5, "ls", "swift://bkt").err
+        self.assertIn(path + ") still has the token that was refused", told)
+        self.assertNotIn("a new token", told)
+        self.only(OS_STORAGE_URL=self.at + "/v1/AUTH_a", OS_AUTH_TOKEN_COMMAND="echo ended")
+        self.assertIn("wrote the token that was refused again", self.fails(5, "ls", "swift://bkt").err)
+
+    def test_containers_of_parts_are_not_made(self):
+        self.assertIn("+segments", self.run_pail("mb", "swift://bkt+segments").err)
+        self.assertNotIn("PUT", " ".join(self.server.seen))
+
+    def test_limits_of_metadata_are_told_before_data_is_sent(self):
+        self.offer(slo={}, swift={"version": "2.30.1", "max_meta_name_length": 20,
+                                  "max_meta_value_length": 30, "max_meta_count": 3,
+                                  "max_meta_overall_size": 60, "max_header_size": 50})
+        path = self.write("in", bytes(300000))
+        for limit, flags in (("20 (/info: max_meta_name_length)", ["--meta", "a" * 21 + "=b"]),
+                             ("30 (/info: max_meta_value_length)", ["--meta", "a=" + "\u044b" * 16]),
+                             ("3 (/info: max_meta_count)", [w for i in range(4) for w in ("--meta", f"a{i}=b")]),
+                             ("60 (/info: max_meta_overall_size)", ["--meta", "a=" + "b" * 30, "--meta",
+                                                                    "c=" + "d" * 29]),
+                             ("50 (/info: max_header_size)", ["--content-type", "a/" + "b" * 50])):
+            told = self.run_pail("cp", "--part-size", "100000", *flags, path, "swift://bkt/k").err
+            self.assertIn(limit, told)
+        self.assertNotIn("PUT", " ".join(self.server.seen))
+
     def test_clouds_yaml_that_cannot_be_read_is_named(self):
         for path, words in ((self.dir, "directory"), (self.write("large", b"#" * (2 << 20)), "larger")):
             self.only(OS_CLOUD="mine", OS_CLIENT_CONFIG_FILE=path)
