@@ -124,6 +124,9 @@ pail_code pl_gcs_auth_new(const struct pl_settings *settings, bool ignore_enviro
         a->base = a->token;
         a->token = (struct pl_gcs_token){0};
     }
+    if (!rc && a->source == PL_GCS_ACCOUNT && (a->exchange || a->target)) { /* is asked, then */
+        rc = pl_gcs_check_token_uri(a, a->name, err);
+    }
     if (!rc && !a->token_uri && !copy(&a->token_uri, "https://oauth2.googleapis.com/token")) {
         rc = pl_gcs_no_memory(err);
     }

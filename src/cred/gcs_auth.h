@@ -75,6 +75,9 @@ PAIL_MUST pail_code pl_gcs_read_json(struct pl_gcs_auth *a, struct pl_str text, 
                                      struct pail_error **err);
 PAIL_MUST pail_code pl_gcs_read_file(struct pl_gcs_auth *a, const char *path,
                                      struct pail_error **err);
+/* BAD_CONFIG, which names `where`, unless token_uri (NULL: fine) is Google's or of own_host. */
+PAIL_MUST pail_code pl_gcs_check_token_uri(const struct pl_gcs_auth *a, const char *where,
+                                           struct pail_error **err);
 PAIL_MUST bool pl_gcs_set_name(struct pl_gcs_auth *a, const char *kind, const char *who,
                                const char *where);
 /* Who is impersonated: "A,B,TARGET", each on behalf of the one before. */

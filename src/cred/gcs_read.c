@@ -101,8 +101,8 @@ static pail_code check_url(const struct pl_gcs_auth *a, const char *text, const 
     return rc;
 }
 
-/* Of a service account or a user's login: the endpoints that Google's files name and have named. */
-static pail_code check_token_uri(const struct pl_gcs_auth *a, const char *where,
+/* The endpoints that Google's files name and have named. */
+pail_code pl_gcs_check_token_uri(const struct pl_gcs_auth *a, const char *where,
                                  struct pail_error **err)
 {
     struct pl_url url;
@@ -244,13 +244,12 @@ static pail_code read_account(struct pl_gcs_auth *a, const json_t *root, const c
                 copy(&a->project, pl_json_text(root, "project_id")) &&
                 copy(&a->token_uri, pl_json_text(root, "token_uri")) &&
                 pl_gcs_set_name(a, "service account", email, where);
-    pail_code rc = fine ? check_token_uri(a, where, err) : pl_gcs_no_memory(err);
-    if (rc) {
-        return rc;
+    if (!fine) {
+        return pl_gcs_no_memory(err);
     }
     struct pl_buf who = PL_BUF_MAX(8192);
     pl_buf_printf(&who, "\"private_key\" in %s", where);
-    rc = pl_rsa_parse(pl_str_c(pem), pl_buf_rc(&who) ? where : who.ptr, &a->key, err);
+    pail_code rc = pl_rsa_parse(pl_str_c(pem), pl_buf_rc(&who) ? where : who.ptr, &a->key, err);
     pl_buf_dispose(&who);
     return rc;
 }
@@ -273,7 +272,7 @@ static pail_code read_user(struct pl_gcs_auth *a, const json_t *root, const char
     bool fine = copy(&a->token_uri, pl_json_text(root, "token_uri")) &&
                 copy(&a->project, pl_json_text(root, "quota_project_id")) &&
                 pl_gcs_set_name(a, "user login", NULL, where);
-    return fine ? check_token_uri(a, where, err) : pl_gcs_no_memory(err);
+    return fine ? pl_gcs_check_token_uri(a, where, err) : pl_gcs_no_memory(err);
 }
 
 static pail_code read_headers(struct pl_gcs_external *x, const json_t *headers, const char *where,

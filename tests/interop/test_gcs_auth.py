@@ -1,5 +1,6 @@
 """Every way to log in to Google, and signed URLs, by the command against the strict server, which verifies them."""
 import json
+import pathlib
 import time
 import urllib.error
 import urllib.request
@@ -28,6 +29,25 @@ class Auth(Strict):
                                        'refresh_token': 'refresh', 'token_uri': self.here + '/token'})
         self.run_pail('cp', '-', 'gs://bucket-one/u', data=b'user', account=user)
         self.assertEqual(self.run_pail('cat', 'gs://bucket-one/u', account=user), b'user')
+
+    def test_token_uri_of_elsewhere_gets_no_secret(self):
+        account = json.loads(pathlib.Path(self.account).read_text())
+        user = {'type': 'authorized_user', 'client_id': 'client', 'client_secret': 'HIDDEN1',
+                'refresh_token': 'HIDDEN2'}
+        before = len(self.requests())
+        for i, where in enumerate(('http://localhost:%s/token' % self.here.rsplit(':', 1)[1],
+                                   'http://oauth2.googleapis.com/token', 'https://evil.example/token',
+                                   'https://oauth2.googleapis.com.evil.example/token')):
+            for kind, settings in ((user, []), (account, ['google_token_exchange=true'])):
+                with self.subTest(where=where, kind=kind['type']):
+                    file = self.file('elsewhere%d.json' % i, {**kind, 'token_uri': where})
+                    run = self.pail('ls', 'gs://bucket-one/', account=file, settings=settings)
+                    self.assertNotEqual(run.returncode, 0)
+                    self.assertIn(b'"token_uri"', run.stderr)
+                    self.assertIn(b'elsewhere%d.json' % i, run.stderr)
+                    self.assertIn(b'gets no secret', run.stderr)
+                    self.assertNotIn(b'HIDDEN', run.stderr)
+        self.assertEqual(self.counted('/token', before), 0)
 
     def test_revoked_login_says_so_and_leaks_nothing(self):
         user = self.file('old.json', {'type': 'authorized_user', 'client_id': 'client', 'client_secret': 'HIDDEN1',
