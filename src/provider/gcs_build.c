@@ -259,11 +259,17 @@ static pail_code add_project(struct pl_gcs_build *b)
 static pail_code build_bucket_create(struct pl_gcs_build *b)
 {
     struct pl_buf json = PL_BUF_MAX(4096);
-    const char *location = b->op->in.bucket_create.location;
+    const char *location = b->op->in.bucket_create.location, *name = b->op->bucket;
+    if (strncmp(name, "goog", 4) == 0 || strstr(name, "google")) { /* SPEC "Bucket names" */
+        return pl_fail(b->err, PAIL_E_BAD_BUCKET_NAME,
+                       "bucket name \"%.80s\" is refused: names with \"google\", or \"goog\" in "
+                       "front, are Google's own",
+                       name);
+    }
     b->r->method = "POST";
     bucket_path(b, NULL);
     pl_buf_putc(&json, '{');
-    bool fine = pl_gcs_member(&json, "name", b->op->bucket) &&
+    bool fine = pl_gcs_member(&json, "name", name) &&
                 (!location || pl_gcs_member(&json, "location", location));
     pl_buf_putc(&json, '}');
     pl_gcs_set_json(b, &json);
