@@ -305,7 +305,8 @@ static pail_code set_credentials(struct pl_azure *az, const struct pl_settings *
     }
     if (sas) {
         az->auth = PL_AZURE_SAS;
-        sas += *sas == '?';
+        const char *query = strchr(sas, '?'); /* of a whole URL, as portals show it */
+        sas = query ? query + 1 : sas;
         if (strncmp(sas, "sig=", 4) != 0 && !strstr(sas, "&sig=")) {
             pail_code rc = pl_fail(err, PAIL_E_BAD_CONFIG, "azure_storage_sas_token has no sig=");
             pl_error_hint(err, "copy it whole: sv=...&sp=...&se=...&sig=...");

@@ -184,6 +184,17 @@ class Credentials(CliTest):
             self.assertIn("file.json", told)
             self.assertIn("gets no secret", told)
 
+    def test_half_a_key_is_told(self):
+        for has, lacks in (("google_hmac_access_id", "google_hmac_secret"), ("google_hmac_secret", "google_hmac_access_id")):
+            self.assertIn(f"{has} is set without {lacks}", self.ask("gs://bucket-x", "ls", "--set", f"{has}={MARK}"))
+        self.assertEqual(self.server.seen, [])
+
+    def test_a_sas_is_taken_out_of_its_url(self):
+        if "az" in dict(self.clouds()):
+            self.ask("az://bucket-x", AZURE_STORAGE_SAS_TOKEN=f"https://x.example/c?sv=1&sig={MARK}&se=2")
+            self.assertIn(f"sv=1&sig={MARK}&se=2", str(self.server.seen))
+            self.assertNotIn("x.example", str(self.server.seen))
+
     # ---- files and texts that are not what they should be ----
 
     def test_malformed__file_and_line_are_named(self):
