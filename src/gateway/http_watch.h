@@ -33,12 +33,12 @@ struct pl_http_watch {
     bool runs, stop;
 };
 
-/* False: no thread can be started. */
 /* After a reply that came before the end of its body: ends our side (TLS has done so) and reads
  * over what the peer sends until it ends its own, for 30 s, 5 s of silence or 1 GiB. To close a
  * socket with bytes unread would be a reset, which takes the reply from a peer that has not read it
  * yet. */
 void pl_http_linger(int fd, bool tls);
+/* False: no thread can be started. */
 bool pl_http_watch_start(struct pl_http_watch *w);
 void pl_http_watch_stop(struct pl_http_watch *w); /* all peers are gone */
 /* NULL: no memory; the connection is not watched then. */

@@ -309,7 +309,9 @@ class Ending(unittest.TestCase):
             connection.request("GET", "/-/readyz")
             self.assertEqual(connection.getresponse().read(), b"ready\n")
         with connect(self.server) as s:
-            s.sendall(head(put, 2 << 20) + bytes(1 << 20))
+            s.sendall(head(put, 2 << 20).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+            self.assertEqual(s.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")  # it is under way
+            s.sendall(bytes(1 << 20))
             self.server.process.terminate()
             refused = False
             for _ in range(1000):  # until it has heard the signal

@@ -283,7 +283,8 @@ class Many(unittest.TestCase):
         for t in threads:
             t.join()
         self.assertEqual(statuses, [204] * self.FORMS)
-        self.assertLess(self.peak() - before, self.LIMIT + 64 * MIB)  # without the limit 300 MB
+        if "TSAN_OPTIONS" not in os.environ:  # whose shadow of all that was touched counts there
+            self.assertLess(self.peak() - before, self.LIMIT + 64 * MIB)  # without the limit 300 MB
 
     def test_a_body_of_unknown_length_that_outgrows_the_rest_is_told_to_come_again(self):
         text = self.post("held", 13 * MIB)
