@@ -4,7 +4,7 @@
 
 #include <pail.h>
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,9 +20,9 @@ struct app {
     bool json, quiet, help;
     unsigned verbose;
     struct pairs set, src, dst;
-    struct pairs flags;  /* OPT_SETTING: as `set`, but @NAME is called as the scheme calls it */
-    pail_cancel *cancel; /* fired by the first SIGINT; NULL until a client is opened */
-    volatile sig_atomic_t interrupted;
+    struct pairs flags;     /* OPT_SETTING: as `set`, but @NAME is called as the scheme calls it */
+    pail_cancel *cancel;    /* fired by the first SIGINT; NULL until a client is opened */
+    atomic_int interrupted; /* a server has threads, and a signal may come to any of them */
 };
 extern struct app app;
 

@@ -294,7 +294,7 @@ void serve_wait(int64_t ms)
     }
 }
 
-static volatile sig_atomic_t reload_asked;
+static atomic_int reload_asked;
 
 static void ask_reload(int number)
 {
