@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import unittest
 import urllib.parse
 import xml.etree.ElementTree
@@ -57,8 +58,13 @@ class Server:
         return done.returncode, done.stdout, done.stderr.decode()
 
     def records(self):
-        with open(self.log.name, encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.startswith("{")]
+        for _ in range(500):  # a line may be on its way
+            with open(self.log.name, encoding="utf-8") as file:
+                text = file.read()
+            if not text or text.endswith("\n"):
+                break
+            threading.Event().wait(0.01)
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 class Answer:
