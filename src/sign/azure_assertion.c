@@ -31,6 +31,19 @@ static int give_passphrase(char *room, int size, int for_writing, void *ctx)
     return (int)n;
 }
 
+/* The line on which a block of this kind begins (RFC 7468); 0: there is none. */
+static unsigned line_of(struct pl_str pem, const char *kind)
+{
+    for (unsigned n = 1; pem.ptr; n++) {
+        struct pl_str line = pl_str_trim(pl_str_split(&pem, '\n'));
+        if (pl_str_starts(line, PL_STR("-----BEGIN ")) &&
+            memmem(line.ptr, line.len, kind, strlen(kind))) {
+            return n;
+        }
+    }
+    return 0;
+}
+
 static pail_code read_key(struct pl_str pem, const char *password, const char *name,
                           struct evp_pkey_st **out, struct pail_error **err)
 {
@@ -45,7 +58,11 @@ static pail_code read_key(struct pl_str pem, const char *password, const char *n
     }
     if (!*out || EVP_PKEY_get_base_id(*out) != EVP_PKEY_RSA ||
         EVP_PKEY_get_size(*out) > SIGNATURE_MAX) {
-        return pl_fail(err, PAIL_E_BAD_CONFIG, "%s has no private RSA key in PEM", name);
+        unsigned line = line_of(pem, "PRIVATE KEY");
+        return line ? pl_fail(err, PAIL_E_BAD_CONFIG,
+                              "what begins on line %u of %s is no private RSA key in PEM", line,
+                              name)
+                    : pl_fail(err, PAIL_E_BAD_CONFIG, "%s has no private RSA key in PEM", name);
     }
     return PAIL_OK;
 }

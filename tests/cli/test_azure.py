@@ -261,6 +261,8 @@ class AzureTest(CliTest):
                                 (key, env, "has no certificate of its key"),
                                 (key + self.read("other.crt"), env, "has no certificate of its key"),
                                 (crt, env, "has no private RSA key in PEM"),
+                                (b"# mine\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + crt, env,
+                                 "what begins on line 2 of"),
                                 (MARK.encode(), env, "has no private RSA key in PEM")):
             self.write("pem", pem)
             self.says(why, "azure_client_certificate_path is a PEM file", **given)
