@@ -260,11 +260,12 @@ static pail_code build_bucket_create(struct pl_gcs_build *b)
 {
     struct pl_buf json = PL_BUF_MAX(4096);
     const char *location = b->op->in.bucket_create.location, *name = b->op->bucket;
-    if (strncmp(name, "goog", 4) == 0 || strstr(name, "google")) { /* SPEC "Bucket names" */
-        return pl_fail(b->err, PAIL_E_BAD_BUCKET_NAME,
-                       "bucket name \"%.80s\" is refused: names with \"google\", or \"goog\" in "
-                       "front, are Google's own",
-                       name);
+    const char *rule = strncmp(name, "goog", 4) == 0 ? "it begins with \"goog\""
+                       : strstr(name, "google")      ? "it contains \"google\""
+                                                     : NULL;
+    if (rule) { /* SPEC "Bucket names" */
+        return pl_fail(b->err, PAIL_E_BAD_BUCKET_NAME, "bucket name \"%.80s\" is refused: %s", name,
+                       rule);
     }
     b->r->method = "POST";
     bucket_path(b, NULL);

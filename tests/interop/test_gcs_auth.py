@@ -100,12 +100,14 @@ class Auth(Strict):
 
     def test_bucket_names_that_are_forbidden_ask_nobody(self):
         before = len(self.requests())
-        for name, rule in (('goog-mine', 'begins with'), ('my-google-b', 'contains'), ('1.2.3.4', 'IP address'),
-                           ('UPPER', 'allowed'), ('ab', '3 characters')):
-            run = self.pail('ls', 'gs://%s/' % name)
+        others = (('1.2.3.4', 'IP address'), ('UPPER', 'allowed'), ('ab', '3 characters'))
+        owned = (('goog-mine', 'begins with'), ('my-google-b', 'contains'))
+        for verb, name, rule in (*(('mb', *one) for one in owned + others), *(('ls', *one) for one in others)):
+            run = self.pail(verb, 'gs://%s' % name)
             self.assertNotEqual(run.returncode, 0)
             self.assertIn(rule.encode(), run.stderr)
         self.assertEqual(self.requests()[before:], [])
+        self.assertIn(b'no such bucket', self.pail('ls', 'gs://my-google-b/').stderr)  # Google's own are there to be read
 
     def test_token_endpoints_that_misbehave(self):
         user = {'type': 'authorized_user', 'client_id': 'client', 'client_secret': 'HIDDEN', 'refresh_token': 'HIDDEN'}
