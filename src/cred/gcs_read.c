@@ -75,8 +75,15 @@ static bool is_google(struct pl_str host, const char *service)
            (sign == '-' && ends(behind, PL_STR(".p"), &rest) && is_label(rest));
 }
 
-/* service: "sts", "iamcredentials". The host of gcs_endpoint, which is set by whoever runs this and
- * not by the file, is trusted as well. */
+/* What token_uri was in files of before oauth2.googleapis.com. */
+static bool is_older(struct pl_str host, const char *service)
+{
+    return strcmp(service, "oauth2") == 0 && (pl_str_ieq(host, PL_STR("accounts.google.com")) ||
+                                              pl_str_ieq(host, PL_STR("www.googleapis.com")));
+}
+
+/* service: "sts", "iamcredentials", "oauth2". The host of gcs_endpoint, which is set by whoever
+ * runs this and not by the file, is trusted as well. */
 static pail_code check_url(const struct pl_gcs_auth *a, const char *text, const char *service,
                            const char *where, struct pail_error **err)
 {
@@ -86,7 +93,8 @@ static pail_code check_url(const struct pl_gcs_auth *a, const char *text, const 
         return rc;
     }
     if ((a->own_host && pl_str_ieq(url.host, pl_str_c(a->own_host))) ||
-        (url.tls && url.port == 443 && is_google(url.host, service))) {
+        (url.tls && url.port == 443 &&
+         (is_google(url.host, service) || is_older(url.host, service)))) {
         return PAIL_OK;
     }
     rc = pl_fail(err, PAIL_E_BAD_CONFIG,
@@ -101,27 +109,14 @@ static pail_code check_url(const struct pl_gcs_auth *a, const char *text, const 
     return rc;
 }
 
-/* The endpoints that Google's files name and have named. */
 pail_code pl_gcs_check_token_uri(const struct pl_gcs_auth *a, const char *where,
                                  struct pail_error **err)
 {
-    struct pl_url url;
-    pail_code rc = a->token_uri ? pl_url_parse(pl_str_c(a->token_uri), &url, err) : PAIL_OK;
-    if (rc || !a->token_uri || (a->own_host && pl_str_ieq(url.host, pl_str_c(a->own_host)))) {
-        return rc;
-    }
-    if (url.tls && url.port == 443 &&
-        (is_google(url.host, "oauth2") || pl_str_ieq(url.host, PL_STR("www.googleapis.com")) ||
-         pl_str_ieq(url.host, PL_STR("accounts.google.com")))) {
-        return PAIL_OK;
-    }
-    rc = pl_fail(err, PAIL_E_BAD_CONFIG,
-                 "%s: \"token_uri\" is %s://%.*s, which is not Google's, and gets no secret", where,
-                 url.tls ? "https" : "http",
-                 (int)(url.host_port.len < 200 ? url.host_port.len : 200), url.host_port.ptr);
-    pl_error_hint(err,
-                  "leave it out: https://oauth2.googleapis.com/token is taken; for a server of "
-                  "yours set gcs_endpoint to the same host");
+    struct pl_buf field = PL_BUF_MAX(8192);
+    pl_buf_printf(&field, "\"token_uri\" in %s", where);
+    const char *named = pl_buf_rc(&field) ? where : field.ptr;
+    pail_code rc = a->token_uri ? check_url(a, a->token_uri, "oauth2", named, err) : PAIL_OK;
+    pl_buf_dispose(&field);
     return rc;
 }
 

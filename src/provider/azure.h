@@ -72,7 +72,8 @@ PAIL_MUST pail_code pl_azure_configure(struct pl_azure *az, struct pl_settings *
 
 /* azure_build.c */
 /* SPEC "Delete Blob": a blob with snapshots goes only together with them. */
-void pl_azure_add_snapshots(const struct pl_azure *az, struct pl_http_request *r);
+void pl_azure_add_snapshots(const struct pl_azure *az, struct pl_http_request *r,
+                            const char *version); /* version: NULL, or one of them goes alone */
 struct pl_azure_build {
     struct pl_azure *az;
     struct pl_op *op;

@@ -17,9 +17,7 @@ static pail_code add_call(struct pl_azure_build *b, struct pl_buf *body, size_t 
     if (strchr(name->key, '\\')) { /* a slash to the service */
         return pl_fail(b->err, PAIL_E_UNSUPPORTED, "a name with a backslash is asked for alone");
     }
-    if (!name->version) { /* as Delete Blob alone */
-        pl_azure_add_snapshots(az, &sub);
-    }
+    pl_azure_add_snapshots(az, &sub, name->version);
     pl_azure_path(az, b->op->bucket, name->key, &target);
     pl_azure_version(&query, name->version);
     if (az->auth == PL_AZURE_SAS) {

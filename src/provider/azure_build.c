@@ -98,9 +98,10 @@ static pail_code build_put(struct pl_azure_build *b)
     return rc ? rc : pl_azure_add_body(b);
 }
 
-void pl_azure_add_snapshots(const struct pl_azure *az, struct pl_http_request *r)
+void pl_azure_add_snapshots(const struct pl_azure *az, struct pl_http_request *r,
+                            const char *version)
 {
-    if (az->deletes_snapshots) {
+    if (az->deletes_snapshots && !version) {
         pl_http_add_c(r, "x-ms-delete-snapshots", "include");
     }
 }
@@ -108,11 +109,8 @@ void pl_azure_add_snapshots(const struct pl_azure *az, struct pl_http_request *r
 static pail_code build_delete(struct pl_azure_build *b)
 {
     b->r->method = "DELETE";
-    if (b->op->version) {
-        pl_azure_version(&b->query, b->op->version);
-    } else {
-        pl_azure_add_snapshots(b->az, b->r);
-    }
+    pl_azure_version(&b->query, b->op->version);
+    pl_azure_add_snapshots(b->az, b->r, b->op->version);
     pl_azure_add_conditions(b, &b->op->cond, "");
     return PAIL_OK;
 }
